@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * State of observed connections and of UDP writes, shared by the cgroup programs, the sweep
+ * program and bmcd's audit. Written by the cgroup programs; bmcd only reads and calls the sweep.
+ */
+#ifndef BMC_CONNECTION_ABI_H
+#define BMC_CONNECTION_ABI_H
+
+#include "apps/memcached-cache/abi/cache_abi.h"
+#include "apps/memcached-cache/grammar/reply_parser.h"
+#include "apps/memcached-cache/grammar/request_parser.h"
+
+#define CONNECTION_RING 64u         /* requests of one connection awaiting their replies; power of two */
+#define CONNECTIONS_MAX 65536u      /* 64 Ki x 2.4 KiB, allocated only as connections come */
+#define UDP_WRITES_MAX 16384u
+#define SIDE_BUFFERS 64u            /* 64 x 64 KiB for segments that arrived early */
+#define SIDE_BYTES 65536u
+#define SIDE_EXTENTS 16u
+
+/* A request whose reply has not left. Reads are merged: `count` of them in a row. */
+struct pending {
+	__u64 key_hash;   /* for the TTL hint; 0 if none */
+	__u64 generation; /* of its guard, right after it arrived */
+	__u32 guard;      /* index, PENDING_NO_GUARD or PENDING_GLOBAL */
+	__u32 opaque;     /* binary protocol */
+	__u32 deadline;   /* what its success would mean for the key's expiry; CACHE_DEADLINE_UNKNOWN: nothing */
+	__u16 count;      /* requests merged into this one, at least 1 */
+	__u8 verb;
+	__u8 shape;       /* of its reply */
+	__u32 flush_delay; /* delayed flush_all: seconds; 0 none */
+	__u32 flags;      /* PENDING_* */
+};
+CACHE_ABI_ASSERT(sizeof(struct pending) == 40, "pending");
+
+#define PENDING_NO_GUARD 0xffffffffu
+#define PENDING_GLOBAL 0xfffffffeu
+
+#define PENDING_NOREPLY 1u /* no reply of its own: the next reply on the connection releases it */
+#define PENDING_QUIET 2u   /* may or may not be answered */
+#define PENDING_PART 4u    /* another key of the request whose last part bears the reply */
+#define PENDING_BINARY 8u
+
+/* connection.state, atomic or/and */
+#define CONNECTION_LOST 1u   /* position unknown: holds the server's global guard in flight */
+#define CONNECTION_CLOSED 2u /* the application closed it: nothing more will be executed */
+#define CONNECTION_STREAM 4u /* left the request/response protocol (watch): nothing more will be executed */
+
+/*
+ * One per observed TCP connection of a watched port, keyed by socket cookie.
+ * rx_*: only by who holds rx_busy (ingress); tx_*: only by who holds tx_busy (egress).
+ * ring: pushed by ingress at tail; popped by a compare-and-swap on head (egress, release, sweep),
+ * so that exactly one of them releases an entry's guard.
+ */
+struct connection {
+	__u32 rx_busy;
+	__u32 tx_busy;
+	__u32 state;
+	__u32 head;
+	__u32 tail;
+	__u32 rx_next;        /* next sequence number to parse */
+	__u32 tx_next;        /* next sequence number of the server's stream to parse */
+	__u32 side;           /* side buffer, index + 1; 0 none; under rx_busy */
+	__u32 commands;       /* reply-bearing requests since the last quiet moment; under rx_busy */
+	__u32 lost_reason;    /* enum cache_counter */
+	__u16 streak;         /* exchanges in step while lost; under tx_busy */
+	__u8 server;
+	__u8 rx_ready;        /* rx parser is at a trusted place (not lost, or in a trial exchange) */
+	__u16 remote_port;    /* host order; for the log line */
+	__u16 local_port;
+	__u32 remote_be[4];
+	__u64 last_ns;        /* last payload seen in either direction */
+	struct request_parser rx;
+	struct reply_parser tx;
+	struct pending ring[CONNECTION_RING];
+};
+
+/* A UDP write whose reply has not left. */
+struct udp_write_key {
+	__u32 remote_be[4];
+	__u16 remote_port_be;
+	__u16 request_id_be;
+	__u16 server;
+	__u16 reserved;
+};
+CACHE_ABI_ASSERT(sizeof(struct udp_write_key) == 24, "udp_write_key");
+
+struct udp_write {
+	__u64 arrival_ns;
+	__u32 guard; /* index or PENDING_GLOBAL */
+	__u32 flush_delay;
+};
+CACHE_ABI_ASSERT(sizeof(struct udp_write) == 16, "udp_write");
+
+/* Call of the sweep program (BPF_PROG_TEST_RUN of program `cache_sweep`, context = this struct). */
+enum sweep_operation {
+	SWEEP_CONNECTION_GONE = 1,    /* no such socket any more: release all it holds, forget it */
+	SWEEP_CONNECTION_DRAINED = 2, /* its queue was seen empty, a barrier and a quarantine passed:
+	                               * release the noreply/quiet writes that stood before `before_ns` */
+	SWEEP_UDP_WRITE = 3,          /* the datagram is answered or gone (barrier and quarantine passed) */
+	SWEEP_GLOBAL_BUMP = 4,        /* everything of `server` is dead from now on */
+	SWEEP_KEY_BUMP = 5,           /* the key whose hash is in `cookie` is dead from now on */
+	SWEEP_FLUSH_ACTED = 6,        /* every delayed flush_all has acted: bump and clear flush_from */
+	SWEEP_UNTRACKED = 7,          /* takes away one hold left by a connection without state */
+};
+
+struct sweep_call {
+	__u32 operation;
+	__u32 server;
+	__u64 cookie;
+	__u64 before_ns;
+	struct udp_write_key udp;
+	__u32 released; /* out: guards released */
+	__u32 found;    /* out: 1 if the object existed */
+};
+CACHE_ABI_ASSERT(sizeof(struct sweep_call) == 56, "sweep_call");
+
+#endif
