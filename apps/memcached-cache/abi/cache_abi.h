@@ -32,6 +32,7 @@
 #define CACHE_SERVERS_MAX 8u        /* memcached processes on one host */
 #define CACHE_ADDRESSES_MAX 64u     /* slots of the served-address table; a power of two */
 #define CACHE_PORTS_MAX 16u         /* local ports watched */
+#define CACHE_INTERFACES_MAX 16u    /* served interfaces */
 #define CACHE_MULTIGET_MAX 32u      /* keys of one get answered from the kernel */
 #define CACHE_REQUEST_MAX 1400u     /* payload of a request the XDP program looks at */
 
@@ -171,14 +172,18 @@ struct server_state {
 	/* read by every hit */
 	__u64 global;          /* guard word of the global guard; atomic, as struct guard.word */
 	__u32 hold;            /* SERVER_* bits; atomic or/and */
-	__u32 flush_from;      /* CACHE_DEADLINE units: a delayed flush_all may act from here; 0 none */
 	__u32 deadline_cap;    /* max_staleness in CACHE_DEADLINE units; 0: no cap; writer: bmcd */
-	__u32 flush_to;        /* CACHE_DEADLINE units: by here every delayed flush_all has acted; atomic max */
+	/* Delayed flush_all, in CACHE_DEADLINE units; both change together, by one 64-bit compare-and-swap
+	 * at flush_to's address (raised when the command's reply leaves, cleared by the sweep). */
+	__u32 flush_to;        /* by here every delayed flush_all has acted; 0 none */
+	__u32 flush_from;      /* one may act from here on: nothing is served; 0 none */
 	__u64 hash_seed;       /* writer: bmcd, before the server is first served */
 	__u64 global_release_ns; /* as struct guard.last_release_ns */
-	__u64 reserved0[3];
+	__u32 untracked;       /* holds of the global guard without an owner's record; atomic; released by the sweep */
+	__u32 udp_writes;      /* entries in map udp_writes; atomic */
+	__u64 reserved0[2];
 	/* clock and barrier; writer: bmcd */
-	__u64 clock_floor_s;   /* second of CLOCK_MONOTONIC that memcached's own clock was seen to have reached */
+	__u64 clock_floor_s;   /* second of CLOCK_MONOTONIC that memcached's own clock was seen to have reached; 0 unknown */
 	__s64 wall_to_mono_s;  /* add to an absolute exptime for a second of CLOCK_MONOTONIC */
 	__u64 barrier_done_ns; /* every UDP datagram that arrived before this is answered or gone */
 	__u64 reserved1[5];
@@ -220,10 +225,11 @@ struct cache_control {
 	__u64 netns_cookie;      /* 0: not known on this kernel; then ports alone decide */
 	__u32 rate_limit_pps;    /* replies a second to one source; 0: no limit */
 	__u32 allow_list;        /* 1: only sources in map `allowed` are answered */
-	struct watched_port port[CACHE_PORTS_MAX];
+	__u32 interface[CACHE_INTERFACES_MAX]; /* ifindex of each served interface; 0 ends the list */
+	struct watched_port port[CACHE_PORTS_MAX]; /* the first unused one ends the list */
 	struct served_address address[CACHE_ADDRESSES_MAX];
 };
-CACHE_ABI_ASSERT(sizeof(struct cache_control) == 64 + CACHE_PORTS_MAX * 4 + CACHE_ADDRESSES_MAX * 20, "cache_control");
+CACHE_ABI_ASSERT(sizeof(struct cache_control) == 64 + CACHE_INTERFACES_MAX * 4 + CACHE_PORTS_MAX * 4 + CACHE_ADDRESSES_MAX * 20, "cache_control");
 
 /* ---- Counters ------------------------------------------------------------------------------
  * Every way out of every program, by name. Map `counters` is per CPU, one __u64 each.
@@ -271,6 +277,7 @@ CACHE_ABI_ASSERT(sizeof(struct cache_control) == 64 + CACHE_PORTS_MAX * 4 + CACH
 	X(LOST_GRAMMAR, "ingress", "lost", "grammar", "position lost: a line whose extent is memcached's to judge") \
 	X(LOST_CONTENDED, "ingress", "lost", "contended", "position lost: two CPUs on one connection") \
 	X(LOST_REPLY, "egress", "lost", "reply", "position lost: a reply did not fit its request") \
+	X(LOST_RING, "ingress", "lost", "pipeline", "more requests in flight than are kept track of") \
 	X(LOST_OLD, "ingress", "lost", "older", "connection older than bmcd") \
 	X(LOST_UNTRACKED, "ingress", "lost", "untracked", "no room for the connection's state") \
 	X(IN_STEP, "egress", "tcp", "in_step", "a lost connection is in step again") \

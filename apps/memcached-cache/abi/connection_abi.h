@@ -17,20 +17,25 @@
 #define SIDE_BYTES 65536u
 #define SIDE_EXTENTS 16u
 
-/* A request whose reply has not left. Reads are merged: `count` of them in a row. */
+/*
+ * A request whose reply has not left. Reads of one shape in a row are merged. `count` is atomic:
+ * ingress raises it while it is above 0; who takes it to 0 releases the guard and moves head on.
+ */
 struct pending {
 	__u64 key_hash;   /* for the TTL hint; 0 if none */
 	__u64 generation; /* of its guard, right after it arrived */
 	__u32 guard;      /* index, PENDING_NO_GUARD or PENDING_GLOBAL */
 	__u32 opaque;     /* binary protocol */
-	__u32 deadline;   /* what its success would mean for the key's expiry; CACHE_DEADLINE_UNKNOWN: nothing */
-	__u16 count;      /* requests merged into this one, at least 1 */
+	__u32 deadline;   /* what its success means for the key's expiry; CACHE_DEADLINE_UNKNOWN: not known */
+	__u32 count;      /* requests merged into this one; 0: done */
+	__u32 flush_from; /* delayed flush_all: as server_state.flush_from; 0 none */
+	__u32 flush_delay; /* delayed flush_all: seconds from its reply to when it has acted */
 	__u8 verb;
 	__u8 shape;       /* of its reply */
-	__u32 flush_delay; /* delayed flush_all: seconds; 0 none */
-	__u32 flags;      /* PENDING_* */
+	__u16 flags;      /* PENDING_* */
+	__u32 reserved;
 };
-CACHE_ABI_ASSERT(sizeof(struct pending) == 40, "pending");
+CACHE_ABI_ASSERT(sizeof(struct pending) == 48, "pending");
 
 #define PENDING_NO_GUARD 0xffffffffu
 #define PENDING_GLOBAL 0xfffffffeu
@@ -40,18 +45,21 @@ CACHE_ABI_ASSERT(sizeof(struct pending) == 40, "pending");
 #define PENDING_PART 4u    /* another key of the request whose last part bears the reply */
 #define PENDING_BINARY 8u
 
-/* connection.state, atomic or/and */
-#define CONNECTION_LOST 1u   /* position unknown: holds the server's global guard in flight */
-#define CONNECTION_CLOSED 2u /* the application closed it: nothing more will be executed */
-#define CONNECTION_STREAM 4u /* left the request/response protocol (watch): nothing more will be executed */
+/* connection.state: flags, and above them a count of losses; changed by compare-and-swap. */
+#define CONNECTION_LOST 1u   /* position unknown */
+#define CONNECTION_HOLD 2u   /* holds the server's global guard in flight; only while LOST */
+#define CONNECTION_CLOSED 4u /* the application closed it: nothing more will be executed */
+#define CONNECTION_STREAM 8u /* left the request/response protocol (watch): nothing more will be executed */
+#define CONNECTION_LOSS 256u /* one loss */
 
 /*
  * One per observed TCP connection of a watched port, keyed by socket cookie.
- * rx_*: only by who holds rx_busy (ingress); tx_*: only by who holds tx_busy (egress).
- * ring: pushed by ingress at tail; popped by a compare-and-swap on head (egress, release, sweep),
- * so that exactly one of them releases an entry's guard.
+ * rx*, commands, side: only by who holds rx_busy (ingress; egress and sweep take it to look);
+ * tx*, streak: only by who holds tx_busy (egress; ingress takes it to begin a trial).
+ * ring: pushed by ingress at tail, popped at head by egress, release and sweep, see struct pending.
  */
 struct connection {
+	__u64 cookie;         /* its key: tells a reader whose element was reused */
 	__u32 rx_busy;
 	__u32 tx_busy;
 	__u32 state;
@@ -59,14 +67,14 @@ struct connection {
 	__u32 tail;
 	__u32 rx_next;        /* next sequence number to parse */
 	__u32 tx_next;        /* next sequence number of the server's stream to parse */
-	__u32 side;           /* side buffer, index + 1; 0 none; under rx_busy */
-	__u32 commands;       /* reply-bearing requests since the last quiet moment; under rx_busy */
+	__u32 side;           /* side buffer, index + 1; 0 none */
+	__u32 commands;       /* while lost: requests of the trial exchange */
+	__u32 trial;          /* while lost: state for which rx and tx are being tried; 0 none; under rx_busy */
+	__u32 streak;         /* while lost: exchanges in step */
 	__u32 lost_reason;    /* enum cache_counter */
-	__u16 streak;         /* exchanges in step while lost; under tx_busy */
-	__u8 server;
-	__u8 rx_ready;        /* rx parser is at a trusted place (not lost, or in a trial exchange) */
 	__u16 remote_port;    /* host order; for the log line */
 	__u16 local_port;
+	__u32 server;
 	__u32 remote_be[4];
 	__u64 last_ns;        /* last payload seen in either direction */
 	struct request_parser rx;
@@ -86,21 +94,45 @@ CACHE_ABI_ASSERT(sizeof(struct udp_write_key) == 24, "udp_write_key");
 
 struct udp_write {
 	__u64 arrival_ns;
-	__u32 guard; /* index or PENDING_GLOBAL */
+	__u32 guard;       /* index or PENDING_GLOBAL */
+	__u32 flush_from;  /* as in struct pending */
 	__u32 flush_delay;
+	__u32 reserved;
 };
-CACHE_ABI_ASSERT(sizeof(struct udp_write) == 16, "udp_write");
+CACHE_ABI_ASSERT(sizeof(struct udp_write) == 24, "udp_write");
+
+/*
+ * Listening TCP and UDP sockets of the servers: map `server_sockets`, cookie -> server index. Filled by
+ * bmcd from sock_diag before it clears SERVER_DOWN; when one of them is closed the release program
+ * sets SERVER_DOWN and kills everything of the server at once.
+ */
+#define SERVER_SOCKETS_MAX 256u
+
+/* Early segments of one connection: byte `s` of the stream stands at data[s % SIDE_BYTES]. */
+struct side_extent {
+	__u32 begin;
+	__u32 end;
+};
+
+struct side_buffer {
+	__u64 owner; /* socket cookie; 0 free; compare-and-swap */
+	__u32 extents;
+	__u32 reserved;
+	struct side_extent extent[SIDE_EXTENTS];
+	__u8 data[SIDE_BYTES];
+};
 
 /* Call of the sweep program (BPF_PROG_TEST_RUN of program `cache_sweep`, context = this struct). */
 enum sweep_operation {
 	SWEEP_CONNECTION_GONE = 1,    /* no such socket any more: release all it holds, forget it */
-	SWEEP_CONNECTION_DRAINED = 2, /* its queue was seen empty, a barrier and a quarantine passed:
-	                               * release the noreply/quiet writes that stood before `before_ns` */
+	SWEEP_CONNECTION_DRAINED = 2, /* its queue was seen empty after `before_ns`, a barrier and a quarantine
+	                               * passed: if no payload came after `before_ns`, release its noreply and
+	                               * quiet writes, and its hold if it is lost */
 	SWEEP_UDP_WRITE = 3,          /* the datagram is answered or gone (barrier and quarantine passed) */
 	SWEEP_GLOBAL_BUMP = 4,        /* everything of `server` is dead from now on */
 	SWEEP_KEY_BUMP = 5,           /* the key whose hash is in `cookie` is dead from now on */
 	SWEEP_FLUSH_ACTED = 6,        /* every delayed flush_all has acted: bump and clear flush_from */
-	SWEEP_UNTRACKED = 7,          /* takes away one hold left by a connection without state */
+	SWEEP_UNTRACKED = 7,          /* takes away `cookie` holds that have no owner's record */
 };
 
 struct sweep_call {
