@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// TcAttachment: one program at the clsact egress hook of one interface, at a fixed handle and priority, that
+// outlives bmcd and is replaced without a gap. Used by applications.
+#ifndef BMC_CONTROL_PLANE_TC_ATTACHMENT_H
+#define BMC_CONTROL_PLANE_TC_ATTACHMENT_H
+
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <string>
+
+#include "control-plane/interface_watch.h"
+#include "control-plane/pins.h"
+#include "control-plane/result.h"
+
+namespace bmc {
+
+// Where our filter sits; `tc filter show dev IFACE egress` shows both.
+inline constexpr std::uint32_t kTcHandle = 0xb3c;
+inline constexpr std::uint32_t kTcPriority = 0xb3c;
+
+// Destroying it leaves the filter attached and pinned.
+class TcAttachment {
+ public:
+  // `program` is loaded and of type sched_cls. Ours is replaced atomically; a filter of another's at our
+  // handle and priority is an error (EBUSY). The clsact qdisc is made where it is missing.
+  static Result<TcAttachment> attach(Pins& pins, const Interface& interface, const bpf_program& program);
+
+  // Removes our filter and its pin; the qdisc too if we made it and nobody uses it.
+  Result<void> detach();
+
+  const Interface& interface() const { return interface_; }
+  std::uint32_t program_id() const { return program_id_; }
+
+ private:
+  TcAttachment() = default;
+
+  Interface interface_;
+  std::uint32_t program_id_ = 0;
+  std::string pin_;  // path of the program's pin
+};
+
+}  // namespace bmc
+
+#endif
