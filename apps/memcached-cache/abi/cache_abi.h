@@ -311,7 +311,7 @@ enum cache_counter {
 
 enum cache_event_kind {
 	CACHE_EVENT_TTL = 1,    /* a filled entry waits for its expiry */
-	CACHE_EVENT_LOST = 2,   /* a connection's position was lost */
+	CACHE_EVENT_OUT_OF_STEP = 2, /* a connection's position was lost */
 	CACHE_EVENT_CLOSED = 3, /* a server socket was closed */
 	CACHE_EVENT_MISMATCH = 4,
 };
@@ -321,11 +321,11 @@ struct cache_event {
 	__u8 server;
 	__u8 key_len;
 	__u8 reserved;
-	__u32 reason;      /* LOST: enum cache_counter; else 0 */
+	__u32 reason;      /* OUT_OF_STEP: enum cache_counter; else 0 */
 	__u64 way;         /* TTL: the way word of the entry */
 	__u64 stamp;       /* TTL: the entry's stamp */
 	__u64 key_hash;    /* TTL, MISMATCH */
-	__u64 connection;  /* LOST: socket cookie */
+	__u64 connection;  /* OUT_OF_STEP: socket cookie */
 	__u8 key[CACHE_KEY_MAX + 6];
 };
 CACHE_ABI_ASSERT(sizeof(struct cache_event) == 40 + 256, "cache_event");

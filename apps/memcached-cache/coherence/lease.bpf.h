@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Leases: which UDP reply may fill the cache. cgroup ingress records every UDP datagram for a watched
+ * port (lease_record), TC egress takes the lease of a reply (lease_take), cgroup egress forgets those
+ * that leave by interfaces without the fill program (lease_forget). Compiles natively too, for the
+ * stress test and the simulator: all take a pointer to the slot, none calls a helper.
+ *
+ * Why a fill under a lease is never stale
+ * ---------------------------------------
+ * A reply is matched to its request only by {server, client address, client port, request id}, and
+ * nothing keeps a client from using one id twice. So what has to be shown is: a reply that takes a
+ * lease L carries a value that memcached read after the last write that was released before L was
+ * granted (in_flight was 0 then, and the stamp shows any write that arrived after).
+ *
+ *  (1) If memcached read the value after L's stamp was read, it is current: no write was in flight at
+ *      that moment, and one that arrived later moves the stamp. This holds for the very datagram L was
+ *      granted to, and for every datagram of the same identity delivered after it.
+ *  (2) So only an OLDER datagram O of the same identity can do harm: O delivered before L's stamp was
+ *      read, its reply not yet gone by, and a write released between O's arrival and L's.
+ *  (3) O, when it was delivered, had been recorded in this slot, or had failed to claim it. Since
+ *      then the slot's memory of O can only have gone in one of these ways:
+ *      (a) another datagram claimed the slot while O's tag stood there: O was written to
+ *          `unanswered_ns`. That includes the case where this other datagram is L's own (same
+ *          identity or not: an unanswered tag is unanswered, whoever takes its place).
+ *      (b) O failed to claim it: O itself wrote its arrival to `unanswered_ns`, before it was
+ *          delivered. If L did not see that yet, then L's stamp was read before O was delivered: (1).
+ *      (c) a reply consumed O's tag. If O is the only datagram that this reply can be an answer to, O
+ *          is answered: each datagram whose tag may be consumed has exactly one reply datagram. If an
+ *          older one of the same slot was still unanswered, the reply may be the older one's and O's
+ *          still to come: so consuming a tag while unanswered_ns > barrier_done_ns writes O to
+ *          `unanswered_ns`.
+ *      (d) nothing: tags of datagrams that may be answered by several datagrams or by none (a multi-
+ *          get, whose last datagram looks exactly like the reply to a get of its last key) are never
+ *          consumed; they stay until (a).
+ *      So at L's grant every unanswered O is older than or equal to `unanswered_ns`.
+ *  (4) barrier_done_ns says that all that arrived before it is answered or gone. If the last release
+ *      is not later than barrier_done_ns, an O that arrived before that release is gone: no harm. If
+ *      unanswered_ns is not later than barrier_done_ns, every O is gone: no harm. Otherwise: refuse.
+ *
+ * A CPU that finds the slot BUSY never waits: a datagram is then (3b), a reply simply does not fill,
+ * and its tag, if its owner was about to replace it, is (3a).
+ */
+#ifndef BMC_LEASE_BPF_H
+#define BMC_LEASE_BPF_H
+
+#include "apps/memcached-cache/coherence/shared_atomic.h"
+
+#include "apps/memcached-cache/abi/cache_abi.h"
+#include "apps/memcached-cache/abi/cache_hash.h"
+
+/* What the recorded datagram is. When in doubt LEASE_WISH_NONE: it is the careful one. */
+enum lease_wish {
+	LEASE_WISH_NONE = 0,      /* anything: several reply datagrams, or none, may follow */
+	LEASE_WISH_ONE_REPLY = 1, /* may not fill, but is one whole command answered by at most one datagram
+	                           * when that is numbered 0 of 1: a get of one key refused a lease, a `set` */
+	LEASE_WISH_FILL = 2,      /* a get of one key and nothing else, nothing in flight: wants to fill */
+};
+
+enum lease_result {
+	LEASE_RECORD_GRANTED = 0,   /* the reply may fill */
+	LEASE_RECORD_PLAIN = 1,     /* recorded; a fill was not wished */
+	LEASE_RECORD_AMBIGUOUS = 2, /* wished, refused: an older datagram here may still be answered */
+	LEASE_RECORD_BUSY = 3,      /* another CPU owns the slot; remembered as unanswered */
+};
+
+struct lease_identity {
+	__u64 tag;  /* never 0 or LEASE_BUSY */
+	__u32 slot; /* index into map `leases` */
+	__u32 reserved;
+};
+
+/*
+ * addr: IPv4 as ::ffff:a.b.c.d. Addresses, port and request id are big-endian, as on the wire;
+ * lease_mask is control.lease_mask, seed the server's hash_seed.
+ */
+static __always_inline struct lease_identity lease_identify(__u32 server, const __u32 addr_be[4], __u16 port_be,
+							    __u16 request_id_be, __u64 seed, __u32 lease_mask)
+{
+	__u64 hash = cache_hash_word(seed, ((__u64)addr_be[0] << 32) | addr_be[1]);
+	struct lease_identity identity = {};
+
+	hash = cache_hash_word(hash, ((__u64)addr_be[2] << 32) | addr_be[3]);
+	hash = cache_hash_word(hash, ((__u64)server << 32) | ((__u32)port_be << 16) | request_id_be);
+	hash = cache_hash_finish(hash, 0);
+	identity.tag = hash | 2;
+	identity.slot = (__u32)(hash >> 32) & lease_mask;
+	return identity;
+}
+
+/*
+ * Records a datagram that is about to be delivered. arrival_ns: bpf_ktime_get_ns(), read before.
+ * The next three only matter for LEASE_WISH_FILL and must have been read in this order: first the
+ * guard's and the global word (both with nothing in flight; their generations make the stamp), then
+ * last_release_ns, the later of the guard's and the server's global_release_ns, then barrier_done_ns.
+ */
+struct lease_request {
+	__u64 tag;
+	__u64 key_hash; /* of LEASE_WISH_FILL, else 0; never 0 for a fill (then it is treated as ONE_REPLY) */
+	__u64 stamp;
+	__u64 last_release_ns;
+	__u64 barrier_done_ns;
+	__u64 arrival_ns;
+	enum lease_wish wish;
+};
+
+/* Stands in lease.stamp while lease.key_hash is 0: whether a reply consumes the tag. */
+#define LEASE_KEEP 0ull
+#define LEASE_CONSUME 1ull
+
+static __always_inline enum lease_result lease_record(struct lease *lease, const struct lease_request *request)
+{
+	__u64 before = shared_load(&lease->tag);
+	enum lease_result result = LEASE_RECORD_PLAIN;
+	__u64 key_hash = 0;
+	__u64 stamp = request->wish == LEASE_WISH_NONE ? LEASE_KEEP : LEASE_CONSUME;
+
+	if (before == LEASE_BUSY || shared_swap_if(&lease->tag, before, LEASE_BUSY) != before) {
+		shared_max(&lease->unanswered_ns, request->arrival_ns);
+		return LEASE_RECORD_BUSY;
+	}
+	if (before)
+		shared_max(&lease->unanswered_ns, lease->arrival_ns);
+	if (request->wish == LEASE_WISH_FILL && request->key_hash) {
+		if (request->last_release_ns > request->barrier_done_ns &&
+		    shared_load(&lease->unanswered_ns) > request->barrier_done_ns) {
+			result = LEASE_RECORD_AMBIGUOUS;
+		} else {
+			result = LEASE_RECORD_GRANTED;
+			key_hash = request->key_hash;
+			stamp = request->stamp;
+		}
+	}
+	lease->key_hash = key_hash;
+	lease->stamp = stamp;
+	lease->arrival_ns = request->arrival_ns;
+	shared_swap(&lease->tag, request->tag);
+	return result;
+}
+
+/* What lease_take hands out. */
+struct lease_taken {
+	__u64 key_hash; /* never 0 */
+	__u64 stamp;
+	__u64 arrival_ns;
+};
+
+/*
+ * Ends the ownership of a slot whose tag a reply matched: consumes the tag, or leaves it where
+ * further replies may follow. The caller owns the slot (tag is LEASE_BUSY).
+ */
+static __always_inline void do_lease_consume(struct lease *lease, __u64 tag, __u64 barrier_done_ns)
+{
+	if (!lease->key_hash && lease->stamp == LEASE_KEEP) {
+		shared_swap(&lease->tag, tag);
+		return;
+	}
+	if (shared_load(&lease->unanswered_ns) > barrier_done_ns)
+		shared_max(&lease->unanswered_ns, lease->arrival_ns);
+	shared_swap(&lease->tag, 0);
+}
+
+/*
+ * A reply datagram numbered 0 of 1 leaves: consumes the lease of its request.
+ * Returns 1 and fills `taken` if the reply may fill; 0 if not (another request's, in use, or one that
+ * may not fill). At most one reply gets a lease. barrier_done_ns: the server's, read before.
+ */
+static __always_inline int lease_take(struct lease *lease, __u64 tag, __u64 barrier_done_ns,
+				      struct lease_taken *taken)
+{
+	if (shared_load(&lease->tag) != tag || shared_swap_if(&lease->tag, tag, LEASE_BUSY) != tag)
+		return 0;
+	taken->key_hash = lease->key_hash;
+	taken->stamp = lease->stamp;
+	taken->arrival_ns = lease->arrival_ns;
+	do_lease_consume(lease, tag, barrier_done_ns);
+	return taken->key_hash != 0;
+}
+
+/* A reply datagram numbered 0 of 1 leaves where nothing is filled: only consumes. */
+static __always_inline void lease_forget(struct lease *lease, __u64 tag, __u64 barrier_done_ns)
+{
+	if (shared_load(&lease->tag) != tag || shared_swap_if(&lease->tag, tag, LEASE_BUSY) != tag)
+		return;
+	do_lease_consume(lease, tag, barrier_done_ns);
+}
+
+#endif
