@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loadgen/find_max.h"
+
+#include <algorithm>
+
+namespace bmc::loadgen {
+namespace {
+
+// A window that lost more than this is overload, not an accident: no second look.
+constexpr double kHopelessLoss = 0.2;
+// A generator that sends less than this share of what was asked has reached its own end.
+constexpr double kGeneratorShare = 0.93;
+
+class Search {
+ public:
+  Search(const FindMaxPlan& plan, const Measure& measure) : plan_(plan), measure_(measure) {}
+
+  Result<FindMaxOutcome> run() {
+    if (auto bounded = climb(); !bounded) return bounded.error();
+    if (auto narrowed = narrow(); !narrowed) return narrowed.error();
+    if (auto confirmed = confirm(); !confirmed) return confirmed.error();
+    return outcome_;
+  }
+
+ private:
+  bool acceptable(const RunReport& report) const {
+    return !report.aborted && report.answered() > 0 && report.loss() <= plan_.loss_max;
+  }
+
+  Result<RunReport> window(double rps, double seconds) {
+    outcome_.windows++;
+    return measure_(rps, seconds);
+  }
+
+  Result<bool> holds(double rps) {
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      Result<RunReport> report = window(rps, plan_.window_seconds);
+      if (!report) return report.error();
+      if (acceptable(*report)) {
+        outcome_.limited_by_load = report->sent_rps() < rps * kGeneratorShare;
+        return true;
+      }
+      if (report->loss() > kHopelessLoss) return false;
+    }
+    return false;
+  }
+
+  Result<void> climb() {
+    good_ = 0;
+    bad_ = plan_.start_rps;
+    for (;;) {
+      Result<bool> held = holds(bad_);
+      if (!held) return held.error();
+      if (!*held) break;
+      good_ = bad_;
+      if (outcome_.limited_by_load || good_ >= plan_.ceiling_rps) break;
+      bad_ = std::min(good_ * 2, plan_.ceiling_rps);
+    }
+    return {};
+  }
+
+  Result<void> narrow() {
+    while (bad_ > good_ && bad_ - good_ > plan_.precision * bad_ && bad_ > 1) {
+      const double middle = (good_ + bad_) / 2;
+      Result<bool> held = holds(middle);
+      if (!held) return held.error();
+      (*held ? good_ : bad_) = middle;
+      if (*held && outcome_.limited_by_load) break;
+    }
+    return {};
+  }
+
+  Result<void> confirm() {
+    double rps = std::max(good_, 1.0);
+    for (int attempt = 0; attempt < plan_.confirm_tries; ++attempt) {
+      Result<RunReport> report = window(rps, plan_.confirm_seconds);
+      if (!report) return report.error();
+      outcome_.confirmed = acceptable(*report);
+      outcome_.best = *std::move(report);
+      if (outcome_.confirmed) break;
+      rps *= 1 - plan_.precision;
+    }
+    return {};
+  }
+
+  const FindMaxPlan& plan_;
+  const Measure& measure_;
+  FindMaxOutcome outcome_;
+  double good_ = 0;  // highest rate that held
+  double bad_ = 0;   // lowest rate that did not
+};
+
+}  // namespace
+
+Result<FindMaxOutcome> find_max(const FindMaxPlan& plan, const Measure& measure) {
+  if (!(plan.start_rps > 0) || plan.precision <= 0 || plan.precision >= 1 || plan.confirm_tries < 1)
+    return Error{EINVAL,
+                 "the search needs a positive start, a precision between 0 and 1 and one try at least"};
+  return Search(plan, measure).run();
+}
+
+}  // namespace bmc::loadgen

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loadgen/frame.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "loadgen/workload_abi.h"
+
+namespace bmc::loadgen {
+namespace {
+
+constexpr std::size_t kEthernet = 14, kIpv4 = 20, kIpv6 = 40, kUdp = 8;
+
+void put16(std::vector<std::uint8_t>& out, std::size_t value) {
+  out.push_back(static_cast<std::uint8_t>(value >> 8));
+  out.push_back(static_cast<std::uint8_t>(value));
+}
+
+void put(std::vector<std::uint8_t>& out, const void* data, std::size_t size) {
+  const auto* bytes = static_cast<const std::uint8_t*>(data);
+  out.insert(out.end(), bytes, bytes + size);
+}
+
+void store16(std::vector<std::uint8_t>& out, std::size_t at, std::uint32_t word) {
+  const auto narrow = static_cast<std::uint16_t>(word);
+  std::memcpy(out.data() + at, &narrow, sizeof narrow);
+}
+
+void put_ip_header(std::vector<std::uint8_t>& out, const Link& link, std::size_t udp_size) {
+  const std::size_t start = out.size();
+  if (link.server.family == 4) {
+    put(out, "\x45\x00", 2);
+    put16(out, kIpv4 + udp_size);
+    put(out, "\x00\x00\x40\x00\x40\x11\x00\x00", 8);  // id 0, don't fragment, TTL 64, UDP, checksum
+    put(out, link.client.bytes.data(), 4);
+    put(out, link.server.bytes.data(), 4);
+    store16(out, start + 10, ~ones_sum(out.data() + start, kIpv4));
+    return;
+  }
+  put(out, "\x60\x00\x00\x00", 4);
+  put16(out, udp_size);
+  put(out, "\x11\x40", 2);  // UDP, hop limit 64
+  put(out, link.client.bytes.data(), 16);
+  put(out, link.server.bytes.data(), 16);
+}
+
+// Sum of the pseudo header (RFC 768, RFC 8200), folded.
+std::uint32_t pseudo_sum(const Link& link, std::size_t udp_size) {
+  const std::size_t size = link.server.family == 4 ? 4 : 16;
+  std::uint64_t sum = ones_sum(link.client.bytes.data(), size);
+  sum += ones_sum(link.server.bytes.data(), size);
+  return workload_fold(sum + htons(static_cast<std::uint16_t>(udp_size)) + htons(IPPROTO_UDP));
+}
+
+std::size_t udp_offset(const Link& link) { return kEthernet + (link.server.family == 4 ? kIpv4 : kIpv6); }
+
+}  // namespace
+
+Result<Mac> parse_mac(const std::string& text) {
+  unsigned part[6];
+  char rest;
+  if (std::sscanf(text.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%c", &part[0], &part[1], &part[2], &part[3], &part[4],
+                  &part[5], &rest) != 6)
+    return Error{EINVAL, "'" + text + "' is no Ethernet address like 02:00:00:00:00:01"};
+  Mac mac;
+  for (std::size_t i = 0; i < mac.size(); ++i) mac[i] = static_cast<std::uint8_t>(part[i]);
+  return mac;
+}
+
+std::string to_string(const Mac& mac) {
+  char text[18];
+  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+                mac[5]);
+  return text;
+}
+
+Result<IpAddress> IpAddress::parse(const std::string& text) {
+  IpAddress address;
+  if (::inet_pton(AF_INET, text.c_str(), address.bytes.data()) == 1) return address;
+  address.family = 6;
+  if (::inet_pton(AF_INET6, text.c_str(), address.bytes.data()) == 1) return address;
+  return Error{EINVAL, "'" + text + "' is no IPv4 or IPv6 address"};
+}
+
+std::string IpAddress::text() const {
+  char text[INET6_ADDRSTRLEN] = {};
+  ::inet_ntop(family == 4 ? AF_INET : AF_INET6, bytes.data(), text, sizeof text);
+  return text;
+}
+
+std::uint32_t ones_sum(const std::uint8_t* data, std::size_t size, std::uint64_t start) {
+  std::uint64_t sum = start;
+  for (std::size_t at = 0; at < size; at += 2) {
+    std::uint16_t word = 0;
+    std::memcpy(&word, data + at, std::min<std::size_t>(2, size - at));
+    sum += word;
+  }
+  return workload_fold(sum);
+}
+
+std::vector<std::uint8_t> build_request(const Link& link, const Workload& workload, std::uint16_t source_port,
+                                        std::uint16_t id, std::uint64_t sequence) {
+  const std::string text = workload.request_text(sequence);
+  const std::size_t udp_size = kUdp + LOADGEN_FRAME_HEADER + text.size();
+  std::vector<std::uint8_t> out;
+  put(out, link.server_mac.data(), link.server_mac.size());
+  put(out, link.client_mac.data(), link.client_mac.size());
+  put16(out, link.server.family == 4 ? 0x0800 : 0x86dd);
+  put_ip_header(out, link, udp_size);
+  const std::size_t udp = out.size();
+  put16(out, source_port);
+  put16(out, link.server_port);
+  put16(out, udp_size);
+  put16(out, 0);
+  put16(out, id);
+  put(out, "\x00\x00\x00\x01\x00\x00", 6);  // datagram 0 of 1
+  put(out, text.data(), text.size());
+  const std::uint32_t sum = ~ones_sum(out.data() + udp, udp_size, pseudo_sum(link, udp_size)) & 0xffff;
+  store16(out, udp + 6, sum == 0 ? 0xffff : sum);
+  return out;
+}
+
+void describe_frame(const Link& link, const Workload& workload, loadgen_config& config) {
+  std::vector<std::uint8_t> frame = build_request(link, workload, 0, 0, 0);
+  const std::size_t udp = udp_offset(link);
+  std::size_t digits = udp + kUdp + LOADGEN_FRAME_HEADER + 4 + config.key_size - LOADGEN_KEY_DIGITS;
+  for (std::uint32_t position = 0; position < config.keys_per_request; ++position) {
+    std::fill_n(frame.begin() + static_cast<std::ptrdiff_t>(digits), LOADGEN_KEY_DIGITS, std::uint8_t{0});
+    digits += config.key_size + 1;
+  }
+  store16(frame, udp + 6, 0);
+  config.family = static_cast<std::uint8_t>(link.server.family);
+  config.frame_size = static_cast<std::uint32_t>(frame.size());
+  config.udp_offset = static_cast<std::uint32_t>(udp);
+  config.udp_sum = ones_sum(frame.data() + udp, frame.size() - udp, pseudo_sum(link, frame.size() - udp));
+  config.server_port_be = htons(link.server_port);
+  std::memcpy(config.client_be, link.client.bytes.data(), sizeof config.client_be);
+  std::memcpy(config.server_be, link.server.bytes.data(), sizeof config.server_be);
+  std::memset(config.frame, 0, sizeof config.frame);
+  std::memcpy(config.frame, frame.data(), frame.size());
+}
+
+}  // namespace bmc::loadgen

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// RunReport: what one run of any transport found. Filled by the transports, read by the command, the demo,
+// tests.
+#ifndef BMC_LOADGEN_REPORT_H
+#define BMC_LOADGEN_REPORT_H
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "loadgen/loadgen_abi.h"
+
+namespace bmc::loadgen {
+
+// Histogram over the buckets of workload_abi.h; 3 % wide.
+class Latency {
+ public:
+  void add(std::uint64_t ns);
+  void add_bucket(std::uint32_t bucket, std::uint64_t count) { buckets_[bucket] += count; }
+  std::uint64_t count() const;
+  // Nanoseconds that the share `quantile` (0..1) of all stays at or below, to the middle of its bucket; 0
+  // without data.
+  double quantile_ns(double quantile) const;
+
+ private:
+  std::array<std::uint64_t, LOADGEN_BUCKETS> buckets_ = {};
+};
+
+struct RunReport {
+  double seconds = 0;      // of sending
+  double offered_rps = 0;  // requests a second wished for; 0: one after another
+  std::uint64_t sent = 0;
+  std::uint64_t stalled = 0;  // due but not sent: all request ids were outstanding
+  std::array<std::uint64_t, LOADGEN_COUNTER_COUNT> counter = {};
+  Latency latency;
+  bool aborted = false;  // ended early: too much was lost, or the caller asked
+
+  std::uint64_t answered() const { return counter[LOADGEN_ANSWERED]; }
+  std::uint64_t checked() const { return counter[LOADGEN_CHECKED]; }
+  std::uint64_t wrong() const;
+  // Requests that got neither a whole answer nor a wrong one; late ones among them.
+  std::uint64_t lost() const;
+  double loss() const { return sent == 0 ? 0 : static_cast<double>(lost()) / static_cast<double>(sent); }
+  // Whole answers a second.
+  double rps() const { return seconds > 0 ? static_cast<double>(answered()) / seconds : 0; }
+  double sent_rps() const { return seconds > 0 ? static_cast<double>(sent) / seconds : 0; }
+
+  nlohmann::ordered_json json() const;
+  // Several lines for a person.
+  std::string text() const;
+};
+
+// Called some times a second with what is known so far.
+using Progress = std::function<void(const RunReport& so_far)>;
+
+}  // namespace bmc::loadgen
+
+#endif
