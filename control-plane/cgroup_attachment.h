@@ -43,6 +43,10 @@ class CgroupAttachment {
   std::uint32_t program_id_ = 0;
 };
 
+// Detaches the link pinned at `pin` and removes the pin; none there is fine. For CgroupAttachment and
+// removal.
+Result<void> detach_link(const std::string& pin);
+
 }  // namespace bmc
 
 #endif

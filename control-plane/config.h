@@ -31,7 +31,7 @@ struct Prefix {
   std::uint8_t bits = 0;             // 0..32 for IPv4, 0..128 for IPv6
 };
 
-// Each field is the option of the same name; docs and defaults in config_options.cc.
+// Each field is the option of the same name; docs and defaults in config.cc.
 struct Config {
   std::vector<std::string> ifaces;  // at least one, none twice
   std::vector<Endpoint> servers;    // empty: the application finds them

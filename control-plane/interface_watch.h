@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,7 @@ struct InterfaceEvent {
   Interface interface;  // as it is now, except kRemoved
 };
 
-// One thread only (the loop's). Subscribers may not subscribe from within a callback.
+// One thread only (the loop's). Subscribers may not subscribe, stop or start it from within a callback.
 class InterfaceWatch {
  public:
   explicit InterfaceWatch(boost::asio::io_context& loop);
@@ -62,7 +63,7 @@ class InterfaceWatch {
   Result<Interfaces> read_all();
   void wait();
   void receive();
-  void replace(Interfaces now);
+  void replace(Interfaces now, const std::set<int>& deleted);
 
   boost::asio::posix::stream_descriptor socket_;  // NETLINK_ROUTE, member of the link and address groups
   Interfaces interfaces_;

@@ -5,7 +5,7 @@
 //   <pin>/version            map: the ABI version of everything below
 //   <pin>/maps/<name>        the application's maps
 //   <pin>/links/<name>       cgroup links
-//   <pin>/xdp/<ifindex>      XDP program; <ifindex>_record: map with an AttachmentRecord
+//   <pin>/xdp/<ifindex>      XDP program; <ifindex>_record: how it was attached (attachment_record.h)
 //   <pin>/tc/<ifindex>       TC program;  <ifindex>_record
 #ifndef BMC_CONTROL_PLANE_PINS_H
 #define BMC_CONTROL_PLANE_PINS_H
@@ -24,14 +24,15 @@ namespace bmc {
 class Pins {
  public:
   enum class Adoption {
-    kFresh,    // nothing was there: new maps
-    kAdopted,  // every map was there and fits: its content is what the last bmcd left
-    kReplaced  // maps were there but do not fit (see why()): they are unpinned, new ones are made. Programs
-               // of the last bmcd still run on the old ones until they are replaced
+    kFresh,     // nothing was there: new maps
+    kAdopted,   // every map was there and fits: its content is what the last bmcd left
+    kReplaced,  // maps were there but do not fit (see why()): they are unpinned, new ones are made. Programs
+                // of the last bmcd run on the old ones until they are replaced: make them pass everything
+                // first, through open_map()
   };
 
   // Makes the directory (mode 0700) where it is missing and locks it against a second bmcd (EBUSY). The
-  // error tells how to mount bpffs. `abi_version` is compared with what is pinned.
+  // error tells how to mount bpffs. `abi_version` (not 0) is compared with what is pinned.
   static Result<Pins> open(const std::string& directory, std::uint32_t abi_version);
 
   Pins(Pins&&) = default;
@@ -41,10 +42,11 @@ class Pins {
   // all are there with the same type, sizes, flags and ABI version; else none is.
   Result<Adoption> adopt_maps(bpf_object& object);
 
-  // After `object` was loaded: pins the maps that are not pinned yet, mode 0600.
+  // After `object` was loaded: pins the maps that are not pinned yet, mode 0600, and unpins those that
+  // `object` does not have. One object pins its maps here; others share them (share_maps).
   Result<void> pin_maps(bpf_object& object);
 
-  // An adopted map before or without loading an object (none: the Fd is empty), e.g. to zero a heartbeat.
+  // A pinned map, before or without loading an object; the Fd is empty where there is none of that name.
   Result<Fd> open_map(const std::string& name) const;
 
   // Why the last adopt_maps() replaced; for the log.
@@ -58,15 +60,30 @@ class Pins {
 
   std::string directory_;
   std::string why_;
-  Fd lock_;  // flock() on the directory, held for life
+  Fd lock_;  // the directory, with flock() held for life
   std::uint32_t abi_version_ = 0;
-  std::uint32_t pinned_version_ = 0;  // 0: nothing pinned
+  std::uint32_t pinned_version_ = 0;  // 0: none is pinned
 };
 
-// Removes everything pinned under `directory` from the kernel: XDP and TC programs of interfaces in this
-// network namespace, cgroup links, maps, and the directory. Only what a bmcd attached. Returns in words what
-// went. Needs that no bmcd holds the directory (EBUSY), idempotent.
-Result<std::vector<std::string>> remove_everything(const std::string& directory);
+// Whether `directory` (or, where it does not exist, its nearest existing ancestor) lies in a bpffs. The
+// error says how to mount one.
+Result<void> check_bpffs(const std::string& directory);
+
+// Locks an existing directory against other bmcds (EBUSY) for the life of the Fd.
+Result<Fd> lock_pins(const std::string& directory);
+
+// Names of the entries of a directory, sorted; empty where it does not exist.
+std::vector<std::string> names_in(const std::string& directory);
+
+// Whether the program is one that we attached: the pinned one at `pin` (a path), or one that uses a map
+// pinned in `maps` (a directory), which is so when bmcd was killed before it pinned the program.
+bool is_our_program(std::uint32_t id, const std::string& pin, const std::string& maps);
+
+// The id of the program pinned at `path`; 0: none.
+std::uint32_t pinned_program_id(const std::string& path);
+
+// Pins `fd` at `path` in place of what may be there, mode 0600.
+Result<void> pin_over(int fd, const std::string& path);
 
 }  // namespace bmc
 

@@ -15,7 +15,7 @@
 
 namespace bmc {
 
-// Where our filter sits; `tc filter show dev IFACE egress` shows both.
+// Where our filter sits; `tc filter show dev IFACE egress` shows both (the priority as "pref 2876").
 inline constexpr std::uint32_t kTcHandle = 0xb3c;
 inline constexpr std::uint32_t kTcPriority = 0xb3c;
 
@@ -26,7 +26,7 @@ class TcAttachment {
   // handle and priority is an error (EBUSY). The clsact qdisc is made where it is missing.
   static Result<TcAttachment> attach(Pins& pins, const Interface& interface, const bpf_program& program);
 
-  // Removes our filter and its pin; the qdisc too if we made it and nobody uses it.
+  // Removes our filter and its pin; the qdisc too if we made it and nobody else uses it.
   Result<void> detach();
 
   const Interface& interface() const { return interface_; }
@@ -37,8 +37,12 @@ class TcAttachment {
 
   Interface interface_;
   std::uint32_t program_id_ = 0;
-  std::string pin_;  // path of the program's pin
+  std::string pins_;  // the pin directory
 };
+
+// Removes our TC filter from the interface of the pins below `directory`. Says in words what was removed;
+// empty: there was nothing. For TcAttachment and removal.
+Result<std::string> detach_tc(const std::string& directory, int ifindex);
 
 }  // namespace bmc
 

@@ -60,8 +60,12 @@ class XdpAttachment {
   XdpPlacement placement_;
   std::uint32_t program_id_ = 0;
   Fd program_;
-  std::string pin_;  // path of the program's pin
+  std::string pins_;  // the pin directory
 };
+
+// Takes our XDP program off the interface of the pins below `directory`. Says in words what was removed;
+// empty: there was nothing. For XdpAttachment and removal.
+Result<std::string> detach_xdp(const std::string& directory, int ifindex);
 
 }  // namespace bmc
 
