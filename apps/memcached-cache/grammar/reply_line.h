@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The automaton of reply_parser.h, which alone includes it: lines, values and binary headers as
+ * The automaton of reply_parser.h, which includes it: lines, values and binary headers as
  * memcached 1.6.18 writes them (proto_text.c, proto_bin.c, crawler.c, memcached.c).
  */
 #ifndef BMC_REPLY_LINE_H
 #define BMC_REPLY_LINE_H
 
 #include "apps/memcached-cache/grammar/grammar_word.h"
+#include "apps/memcached-cache/grammar/reply_state.h"
 
 /* Whole lines. */
 #define REPLY_LINES(X) \

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The binary half of request_parser.h, which alone includes it: 24 bytes of header, extras, key,
+ * The binary half of request_parser.h, which includes it: 24 bytes of header, extras, key,
  * value. dispatch_bin_command() of memcached 1.6.18 has the facts.
  */
 #ifndef BMC_REQUEST_BINARY_H
 #define BMC_REQUEST_BINARY_H
+
+#include "apps/memcached-cache/abi/cache_hash.h"
+#include "apps/memcached-cache/grammar/request_state.h"
 
 /* Big-endian 16 and 32 bits inside a word loaded little-endian, from byte `at`. */
 GRAMMAR_INLINE __u32 request_be16(__u64 word, __u32 at)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The ASCII half of request_parser.h, which alone includes it: lines, their tokens, and the \r\n
+ * The ASCII half of request_parser.h, which includes it: lines, their tokens, and the \r\n
  * after a value. Section names below are functions of memcached 1.6.18.
  */
 #ifndef BMC_REQUEST_LINE_H
@@ -8,6 +8,7 @@
 
 #include "apps/memcached-cache/abi/cache_hash.h"
 #include "apps/memcached-cache/grammar/grammar_word.h"
+#include "apps/memcached-cache/grammar/request_state.h"
 
 /* One bit for each meta flag letter 'A'..'z'; bit 63 for any other byte. */
 #define GRAMMAR_LETTER(c) (1ull << ((__u8)((c) - 'A') <= 'z' - 'A' ? (__u8)((c) - 'A') : 63))
