@@ -6,8 +6,9 @@
 #ifndef BMC_REQUEST_BINARY_H
 #define BMC_REQUEST_BINARY_H
 
-#include "apps/memcached-cache/abi/cache_hash.h"
 #include "apps/memcached-cache/grammar/request_state.h"
+
+#include "apps/memcached-cache/abi/cache_hash.h"
 
 /* Big-endian 16 and 32 bits inside a word loaded little-endian, from byte `at`. */
 GRAMMAR_INLINE __u32 request_be16(__u64 word, __u32 at)

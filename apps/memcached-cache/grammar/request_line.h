@@ -6,9 +6,10 @@
 #ifndef BMC_REQUEST_LINE_H
 #define BMC_REQUEST_LINE_H
 
+#include "apps/memcached-cache/grammar/request_state.h"
+
 #include "apps/memcached-cache/abi/cache_hash.h"
 #include "apps/memcached-cache/grammar/grammar_word.h"
-#include "apps/memcached-cache/grammar/request_state.h"
 
 /* One bit for each meta flag letter 'A'..'z'; bit 63 for any other byte. */
 #define GRAMMAR_LETTER(c) (1ull << ((__u8)((c) - 'A') <= 'z' - 'A' ? (__u8)((c) - 'A') : 63))
