@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The read side of the store: key -> entry that may be served now, or the reason why not. Called by the
+ * XDP program for each key of a get; compiles natively for tests and the simulator. Takes no lock and
+ * changes nothing; who copies the entry asks hit_is_whole() after the copy.
+ */
+#ifndef BMC_CACHE_LOOKUP_H
+#define BMC_CACHE_LOOKUP_H
+
+#include "apps/memcached-cache/abi/cache_abi.h"
+#include "apps/memcached-cache/abi/cache_hash.h"
+#include "apps/memcached-cache/coherence/guard.h"
+#include "apps/memcached-cache/coherence/shared_atomic.h"
+#include "apps/memcached-cache/store/lookup_world.h"
+
+#define CACHE_KEY_WORDS 32u      /* 250 bytes in words of 8, rounded up */
+#define CACHE_KEY_OFFSET 6u      /* of the key in an entry's text: after "VALUE " */
+#define CACHE_TEXT_FRAME 14u     /* text without key and data, at least: "VALUE " " 0 0\r\n" "\r\n" */
+#define CACHE_TEXT_OFFSET ((__u32)sizeof(struct entry))
+#define WAY_WANTED_SHIFT WAY_TAG_SHIFT /* valid bit and tag are all above */
+
+/*
+ * The coarse clock is up to one tick old; were the CPU that keeps it held up, it would be older. So only
+ * deadlines further away than this (68.7 s, beyond any stall a kernel survives without shouting) are
+ * judged by it, and nearer ones by the precise clock.
+ */
+#define COARSE_MARGIN_UNITS 1024u
+
+/* A key in words of 8 bytes: the last one padded with zeros, later ones undefined. */
+struct cache_key {
+	__u64 word[CACHE_KEY_WORDS];
+	__u64 hash;   /* cache_hash.h, with the server's seed */
+	__u32 length; /* 1 .. CACHE_KEY_MAX */
+	__u32 server;
+};
+
+/* An entry that may be served. Valid until its segment is recycled: hit_is_whole() tells. */
+struct cache_hit {
+	const __u8 *text;
+	const struct segment *segment;
+	__u8 *passed;       /* tick of this way's last keep-alive */
+	__u64 generation;   /* of the segment when the entry was read */
+	__u64 way;          /* way word */
+	__u32 text_bytes;   /* CACHE_TEXT_FRAME + key .. CACHE_TEXT_MAX */
+	__u16 text_sum;
+};
+
+/* Bits of a word that hold its first `bytes` (1..7) bytes in memory order on a little-endian machine. */
+static __always_inline __u64 first_bytes_mask(__u32 bytes)
+{
+	return ~0ull >> (64 - 8 * bytes);
+}
+
+/* Eight bytes from any address; clang makes single bytes of a memcpy() whose alignment it does not know. */
+static __always_inline __u64 load_text_word(const __u8 *at)
+{
+#ifdef __bpf__
+	return *(const __u64 *)at;
+#else
+	__u64 word;
+
+	__builtin_memcpy(&word, at, sizeof(word));
+	return word;
+#endif
+}
+
+/* Whether the `key->length` bytes at `text` are the key. Reads whole words, up to 7 bytes further. */
+static __always_inline int key_equals(const struct cache_key *key, const __u8 *text)
+{
+	__u32 words = key->length / 8, rest = key->length % 8, i;
+
+	for (i = 0; i < CACHE_KEY_WORDS - 1; i++) {
+		if (i >= words)
+			break;
+		if (load_text_word(text + i * 8) != key->word[i])
+			return 0;
+	}
+	if (!rest)
+		return 1;
+	words &= CACHE_KEY_WORDS - 1;
+	return ((load_text_word(text + words * 8) ^ key->word[words]) & first_bytes_mask(rest)) == 0;
+}
+
+/* Whether now is before the deadline (known, and not NEVER). */
+static __always_inline int is_before(const struct lookup_world *world, __u32 deadline)
+{
+	__u64 coarse = world->coarse_ns >> CACHE_DEADLINE_SHIFT;
+
+	if (coarse + COARSE_MARGIN_UNITS < deadline)
+		return 1;
+	return world_precise_ns(world) >> CACHE_DEADLINE_SHIFT < deadline;
+}
+
+/* Judges the entry's times and sizes, given that it is of the key and of the current stamp. */
+static __always_inline enum cache_counter judge_entry(const struct lookup_world *world, const struct entry *entry,
+						      __u32 key_bytes, struct cache_hit *hit)
+{
+	__u32 deadline = shared_load_u32(&entry->deadline);
+
+	if (deadline == CACHE_DEADLINE_UNKNOWN)
+		return CACHE_PASS_DEAD;
+	if (deadline != CACHE_DEADLINE_NEVER && !is_before(world, deadline))
+		return CACHE_PASS_EXPIRED;
+	hit->text = (const __u8 *)entry + CACHE_TEXT_OFFSET;
+	hit->text_bytes = *(const volatile __u16 *)&entry->text_len;
+	hit->text_sum = *(const volatile __u16 *)&entry->text_sum;
+	if (hit->text_bytes > CACHE_TEXT_MAX)
+		return CACHE_PASS_TOO_LARGE;
+	/* Shorter than any text with this key: the entry was overwritten while it was read. */
+	return hit->text_bytes >= key_bytes + CACHE_TEXT_FRAME ? CACHE_TX_HIT : CACHE_PASS_MISS;
+}
+
+/* One way whose tag fits. `wanted` is the stamp_key a current entry of this key has. */
+static __always_inline enum cache_counter examine_way(const struct lookup_world *world, const struct cache_key *key,
+						      __u64 wanted, struct cache_hit *hit)
+{
+	__u32 segment_index = (hit->way >> WAY_SEGMENT_SHIFT) & WAY_SEGMENT_MASK;
+	__u32 offset = (__u32)((hit->way & WAY_OFFSET_MASK) << CACHE_ENTRY_ALIGN_SHIFT);
+	const __u8 *log = world_log(world, segment_index);
+	const struct entry *entry;
+	__u64 difference;
+
+	hit->segment = world_segment(world, segment_index);
+	if (!log || !hit->segment || offset > CACHE_SEGMENT_BYTES - CACHE_ENTRY_MAX)
+		return CACHE_PASS_MISS;
+	hit->generation = shared_load(&hit->segment->generation);
+	if (((hit->generation ^ hit->way >> WAY_GENERATION_SHIFT) & WAY_GENERATION_MASK) != 0)
+		return CACHE_PASS_MISS;
+	entry = (const struct entry *)(log + offset);
+	difference = shared_load(&entry->stamp_key) ^ wanted;
+	if (difference >> CACHE_STAMP_BITS || !key_equals(key, (const __u8 *)entry + CACHE_TEXT_OFFSET + CACHE_KEY_OFFSET))
+		return CACHE_PASS_MISS;
+	return difference ? CACHE_PASS_DEAD : judge_entry(world, entry, key->length, hit);
+}
+
+/*
+ * CACHE_TX_HIT with `hit` filled in, or the reason why the key cannot be served from here.
+ * The guard is read before the entry, after the request arrived: the value was current in between.
+ */
+static __always_inline enum cache_counter cache_lookup(const struct lookup_world *world,
+						       const struct cache_control *config,
+						       const struct server_state *server,
+						       const struct cache_key *key, struct cache_hit *hit)
+{
+	const struct guard *guard = world_guard(world, cache_guard_index(key->hash, config->guard_mask));
+	struct bucket *bucket = world_bucket(world, cache_bucket_index(key->hash, config->bucket_count));
+	__u64 tag = WAY_VALID >> WAY_WANTED_SHIFT | cache_tag(key->hash), wanted;
+	enum cache_counter found, reason = CACHE_PASS_MISS;
+	__u32 i;
+
+	if (!guard || !bucket)
+		return CACHE_PASS_MISS;
+	wanted = guard_stamp(shared_load(&guard->word), shared_load(&server->global)) |
+		 (__u64)key->length << CACHE_STAMP_BITS | (__u64)key->server << 56;
+	for (i = 0; i < CACHE_BUCKET_WAYS; i++) {
+		hit->way = shared_load(&bucket->way[i]);
+		if (hit->way >> WAY_WANTED_SHIFT != tag)
+			continue;
+		found = examine_way(world, key, wanted, hit);
+		hit->passed = &bucket->passed[i];
+		if (found == CACHE_TX_HIT)
+			return found;
+		if (found != CACHE_PASS_MISS)
+			reason = found;
+	}
+	return reason;
+}
+
+/* After the copy, and after a read barrier: nothing of what was copied had been overwritten. */
+static __always_inline int hit_is_whole(const struct cache_hit *hit)
+{
+	return shared_load(&hit->segment->generation) == hit->generation;
+}
+
+#endif

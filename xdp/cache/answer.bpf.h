@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Last steps of cache_get: does memcached have to see this request, and the reply itself: grow the
+ * frame, copy the entry, make sure it was whole, then rewrite the headers. Until then all can be undone.
+ */
+#ifndef BMC_XDP_ANSWER_BPF_H
+#define BMC_XDP_ANSWER_BPF_H
+
+#include "xdp/cache/admission.bpf.h"
+#include "xdp/cache/scratch.bpf.h"
+#include "xdp/lib/reply.bpf.h"
+
+/* "END\r\n" as a sum, at an even place. */
+static __always_inline __u16 end_sum(void)
+{
+	return checksum_fold(checksum_add(0, (__u64)END_LAST << 32 | END_WORD));
+}
+
+/* The one request per revalidate_after that memcached sees of a hot entry. 8 bits of tick: an entry
+ * left alone for exactly 256 of them misses one. */
+static __always_inline int is_keepalive_due(const struct cache_control *config, __u64 coarse_ns, __u8 *passed)
+{
+	__u8 tick = (__u8)(coarse_ns >> (config->keepalive_shift & 63));
+
+	if (!config->keepalive_shift || *passed == tick)
+		return 0;
+	*passed = tick;
+	return 1;
+}
+
+/* Hits that are not answered: shadow mode, keep-alive, a source over its budget. */
+static __always_inline enum cache_counter may_answer(const struct cache_control *config, int keepalive_due,
+						     const __u32 remote_be[4], __u64 coarse_ns)
+{
+	struct source_address source;
+	__u32 i;
+
+	if (config->mode != CACHE_MODE_SERVE)
+		return CACHE_PASS_SHADOW;
+	if (keepalive_due)
+		return CACHE_PASS_KEEPALIVE;
+	if (!config->rate_limit_pps)
+		return STEP_ON;
+	for (i = 0; i < 4; i++)
+		source.addr_be[i] = remote_be[i];
+	return take_budget(&source, config->rate_limit_pps, coarse_ns);
+}
+
+static __always_inline enum cache_counter look_up(const struct request *request, struct cache_hit *hit)
+{
+	const struct cache_control *config = request->config;
+	__u64 now = request->world.coarse_ns;
+	enum cache_counter out;
+
+	out = cache_lookup(&request->world, config, request->server, &request->scratch->key, hit);
+	if (out)
+		return out;
+	return may_answer(config, is_keepalive_due(config, now, hit->passed), request->packet.remote_be, now);
+}
+
+/*
+ * Undoes what was done to a frame whose headers still stand: payload from `offset` on as it was, then the
+ * trailer, then the length. Called when the copy turns out to be of a recycled entry.
+ */
+static __noinline int restore_single(struct xdp_md *ctx, __u32 offset, __u32 trailer_bytes, __u32 grown)
+{
+	struct scratch *scratch = scratch_get();
+	__u32 get = GET_WORD, length;
+	__u16 crlf = CRLF_HALF;
+
+	if (!scratch)
+		return 0;
+	length = scratch->key.length;
+	if (length < 1 || length > CACHE_KEY_MAX)
+		return 0;
+	bpf_xdp_store_bytes(ctx, offset, &get, sizeof(get));
+	bpf_xdp_store_bytes(ctx, offset + GET_BYTES, scratch->key.word, length);
+	bpf_xdp_store_bytes(ctx, offset + GET_BYTES + length, &crlf, sizeof(crlf));
+	if (trailer_bytes && trailer_bytes <= TRAILER_MAX)
+		bpf_xdp_store_bytes(ctx, offset + GET_BYTES + length + CRLF_BYTES, scratch->trailer, trailer_bytes);
+	return (int)bpf_xdp_adjust_tail(ctx, -(int)grown);
+}
+
+/* Copies the text to `at`. The last word overlaps the one before it: no text is shorter than a word. */
+static __always_inline int copy_text(__u8 *at, const __u8 *end, const struct cache_hit *hit)
+{
+	__u32 words = (hit->text_bytes - 1) / 8, last = opaque(hit->text_bytes - 8), i;
+	__u8 *to = at;
+
+	if (last > CACHE_TEXT_MAX - 8)
+		return 0;
+	for (i = 0; i < CACHE_TEXT_MAX / 8; i++) {
+		if (i >= words)
+			break;
+		if (to + 8 > end)
+			return 0;
+		*(__u64 *)to = load_text_word(hit->text + i * 8);
+		to += 8;
+	}
+	to = at + last;
+	if (to + 8 + CACHE_END_BYTES > end)
+		return 0;
+	*(__u64 *)to = load_text_word(hit->text + last);
+	*(__u32 *)(to + 8) = END_WORD;
+	to[12] = END_LAST;
+	return 1;
+}
+
+/*
+ * Grows the frame to the reply and writes the payload, but no header: STEP_ON, or the frame is as it was.
+ * A frame in several buffers cannot be grown in place: then it does not end where it should.
+ */
+static __always_inline enum cache_counter write_payload(struct xdp_md *ctx, const struct request *request,
+							const struct cache_hit *hit, const struct reply *reply,
+							__u32 payload_offset)
+{
+	__u32 trailer = request->packet.trailer_bytes;
+	__u32 grown = reply->payload_bytes - request->packet.payload_bytes - trailer;
+	__u32 request_end = payload_offset + request->packet.payload_bytes;
+	struct cursor frame;
+	__u8 *at;
+
+	if (trailer && trailer <= TRAILER_MAX && bpf_xdp_load_bytes(ctx, request_end, request->scratch->trailer, trailer))
+		return CACHE_PASS_NO_ROOM;
+	if (bpf_xdp_adjust_tail(ctx, (int)grown))
+		return CACHE_PASS_NO_ROOM;
+	frame = frame_of(ctx);
+	at = (__u8 *)frame.at + payload_offset;
+	if (at + reply->payload_bytes != frame.end) {
+		bpf_xdp_adjust_tail(ctx, -(int)grown);
+		return CACHE_PASS_NO_ROOM;
+	}
+	copy_text(at + CACHE_UDP_HEADER, frame.end, hit);
+	read_barrier(request->scratch);
+	if (hit_is_whole(hit))
+		return STEP_ON;
+	restore_single(ctx, payload_offset + CACHE_UDP_HEADER, trailer, grown);
+	return CACHE_PASS_TORN;
+}
+
+static __always_inline enum cache_counter send_reply(struct xdp_md *ctx, const struct request *request,
+						     const struct cache_hit *hit)
+{
+	const struct packet *packet = &request->packet;
+	__u32 payload_offset = masked(packet->payload_offset, OFFSET_MASK);
+	struct reply reply = {
+		.network_offset = packet->network_offset,
+		.payload_bytes = CACHE_UDP_HEADER + hit->text_bytes + CACHE_END_BYTES,
+		.ipv4_id_be = (__u16)request->frame_word,
+	};
+	enum cache_counter out = write_payload(ctx, request, hit, &reply, payload_offset);
+
+	if (out)
+		return out;
+	reply.sum = packet->fixed_sum + checksum_add(hit->text_sum, request->frame_word) +
+		    checksum_at(end_sum(), hit->text_bytes);
+	return rewrite_headers(frame_of(ctx), &reply) ? STEP_ON : CACHE_PASS_NO_ROOM;
+}
+
+#endif
