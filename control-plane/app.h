@@ -30,6 +30,9 @@ struct AppContext {
   std::function<void(Error)> fail;
 };
 
+// Handlers of its timers and sockets may still be called, with operation_aborted, after it is destroyed: they
+// look at their error code before anything else.
+//
 // Life: constructed -> start() -> {control(), collect(), status_line()}* -> stop() -> destroyed.
 // None of these may block longer than a second, but start(), which may wait for the verifier.
 class App {

@@ -179,7 +179,7 @@ HostFacts host_facts(const std::string& pin_directory) {
   for (const char* path :
        {"/usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o", "/usr/lib64/bpf/xdp-dispatcher.o",
         "/usr/lib/aarch64-linux-gnu/bpf/xdp-dispatcher.o", "/usr/lib/bpf/xdp-dispatcher.o"})
-    facts.dispatcher_object = facts.dispatcher_object || exists(path);
+    if (facts.dispatcher_object.empty() && exists(path)) facts.dispatcher_object = path;
   return facts;
 }
 

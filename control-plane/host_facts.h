@@ -20,7 +20,7 @@ struct HostFacts {
   std::string bpffs_error;  // why the pin directory is not in bpffs; empty: it is
   std::string cgroup2;      // mount point; empty: none
   bool cap_bpf = false, cap_net_admin = false, cap_perfmon = false;  // effective here
-  bool dispatcher_object = false;                                    // libxdp's xdp-dispatcher.o is installed
+  std::string dispatcher_object;  // path of libxdp's xdp-dispatcher.o; empty: not installed
 };
 
 // Always succeeds: what cannot be found out is absent.

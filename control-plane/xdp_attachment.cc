@@ -188,7 +188,7 @@ Attempt replace(const Pins& pins, const Interface& interface, const Present& pre
 }
 
 std::string why_no_dispatcher(const HostFacts& host) {
-  if (!host.dispatcher_object)
+  if (host.dispatcher_object.empty())
     return "no other XDP program can join: libxdp's xdp-dispatcher.o is not installed (apt install libxdp1)";
   if (!host.cap_perfmon)
     return "no other XDP program can join: libxdp's dispatcher needs CAP_PERFMON as well";
