@@ -13,6 +13,7 @@
 #define CONNECTION_RING 64u         /* requests of one connection awaiting their replies; power of two */
 #define CONNECTIONS_MAX 65536u      /* 64 Ki x 2.4 KiB, allocated only as connections come */
 #define UDP_WRITES_MAX 16384u
+#define CONNECTION_DEFER 32u        /* see connection.suspect */
 #define SIDE_BUFFERS 64u            /* 64 x 64 KiB for segments that arrived early */
 #define SIDE_BYTES 65536u
 #define SIDE_EXTENTS 16u
@@ -56,7 +57,7 @@ CACHE_ABI_ASSERT(sizeof(struct pending) == 48, "pending");
  * One per observed TCP connection of a watched port, keyed by socket cookie.
  * rx*, commands, side: only by who holds rx_busy (ingress; egress and sweep take it to look);
  * tx*, streak: only by who holds tx_busy (egress; ingress takes it to begin a trial).
- * ring: pushed by ingress at tail, popped at head by egress, release and sweep, see struct pending.
+ * ring: pushed at tail by who holds rx_busy, popped at head by who holds tx_busy; see struct pending.
  */
 struct connection {
 	__u64 cookie;         /* its key: tells a reader whose element was reused */
@@ -72,6 +73,13 @@ struct connection {
 	__u32 trial;          /* while lost: state for which rx and tx are being tried; 0 none; under rx_busy */
 	__u32 streak;         /* while lost: exchanges in step */
 	__u32 lost_reason;    /* enum cache_counter */
+	__u32 answered;       /* requests at head whose reply left, not yet ended; under tx_busy */
+	/*
+	 * 1 since the connection was lost once: requests from before the trial may still have been
+	 * unanswered when it began, and then every reply seems to belong to a later request than it does.
+	 * So a write is ended only CONNECTION_DEFER replies later, or when the audit saw all executed.
+	 */
+	__u32 suspect;
 	__u16 remote_port;    /* host order; for the log line */
 	__u16 local_port;
 	__u32 server;
@@ -88,18 +96,24 @@ struct udp_write_key {
 	__u16 remote_port_be;
 	__u16 request_id_be;
 	__u16 server;
-	__u16 reserved;
+	__u16 unanswerable; /* 1: no single datagram answers it (noreply, several commands): only the sweep ends it */
 };
 CACHE_ABI_ASSERT(sizeof(struct udp_write_key) == 24, "udp_write_key");
 
 struct udp_write {
+	struct udp_write_key key; /* tells who finds the element whether it was used again meanwhile */
 	__u64 arrival_ns;
 	__u32 guard;       /* index or PENDING_GLOBAL */
 	__u32 flush_from;  /* as in struct pending */
 	__u32 flush_delay;
-	__u32 reserved;
+	__u32 claimed;     /* atomic: who takes it from 0 to 1 ends the write */
+	__u32 opaque;      /* with shape and verb: which reply is its own, as in struct pending */
+	__u8 shape;
+	__u8 verb;
+	__u8 binary;
+	__u8 reserved;
 };
-CACHE_ABI_ASSERT(sizeof(struct udp_write) == 24, "udp_write");
+CACHE_ABI_ASSERT(sizeof(struct udp_write) == 56, "udp_write");
 
 /*
  * Listening TCP and UDP sockets of the servers: map `server_sockets`, cookie -> server index. Filled by
@@ -120,6 +134,7 @@ struct side_buffer {
 	__u32 reserved;
 	struct side_extent extent[SIDE_EXTENTS];
 	__u8 data[SIDE_BYTES];
+	__u8 slack[64]; /* never used: the verifier does not follow that no copy reaches past the end */
 };
 
 /* Call of the sweep program (BPF_PROG_TEST_RUN of program `cache_sweep`, context = this struct). */
@@ -131,7 +146,8 @@ enum sweep_operation {
 	SWEEP_UDP_WRITE = 3,          /* the datagram is answered or gone (barrier and quarantine passed) */
 	SWEEP_GLOBAL_BUMP = 4,        /* everything of `server` is dead from now on */
 	SWEEP_KEY_BUMP = 5,           /* the key whose hash is in `cookie` is dead from now on */
-	SWEEP_FLUSH_ACTED = 6,        /* every delayed flush_all has acted: bump and clear flush_from */
+	SWEEP_FLUSH_ACTED = 6,        /* before_ns = the 64-bit flush word (flush_from << 32 | flush_to) that bmcd
+	                               * judged: every delayed flush_all in it has acted; bump and clear it */
 	SWEEP_UNTRACKED = 7,          /* takes away `cookie` holds that have no owner's record */
 };
 
