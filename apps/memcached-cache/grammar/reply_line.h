@@ -22,11 +22,11 @@
 	X(VERSION, "VERSION ") X(CLIENT_ERROR, "CLIENT_ERROR ") X(SERVER_ERROR, "SERVER_ERROR ") \
 	X(ERROR_TEXT, "ERROR ") X(ERROR_TEXT, "ERROR:")
 
-/* What a line is, from its first 16 bytes (its \r included, zeros after it). */
-GRAMMAR_FUNCTION int reply_classify(__u64 low, __u64 high)
+/* What a line of `bytes` is, from its first 16 (its \r included, zeros after it). */
+GRAMMAR_FUNCTION int reply_classify(__u64 low, __u64 high, __u32 bytes)
 {
 #define REPLY_LINE_MATCH(kind, text) \
-	if (low == GRAMMAR_WORD(text, 0) && high == GRAMMAR_WORD(text, 8)) \
+	if (low == GRAMMAR_WORD(text, 0) && high == GRAMMAR_WORD(text, 8) && bytes == sizeof(text) - 1) \
 		return REPLY_##kind;
 #define REPLY_PREFIX_MATCH(kind, text) \
 	if ((low & GRAMMAR_MASK(text, 0)) == GRAMMAR_WORD(text, 0) && \
@@ -70,7 +70,7 @@ GRAMMAR_FUNCTION int reply_line_end(struct reply_parser *p, struct reply *out)
 
 	if (!p || !out)
 		return REPLY_LOST;
-	kind = (__u32)reply_classify(p->word[0], p->word[1]);
+	kind = (__u32)reply_classify(p->word[0], p->word[1], p->line_bytes);
 	p->state = REPLY_AT_START;
 	/* Lines of the crawler's dump end in \n alone. */
 	if (kind == REPLY_DUMP)
@@ -112,6 +112,8 @@ GRAMMAR_INLINE void reply_text_byte(struct reply_parser *p, __u8 c)
 		p->word[1] |= (__u64)c << ((at & 7) * 8);
 	else if (at == 27)
 		p->byte27 = c;
+	if (p->last == '\r' && p->length_token && p->spaces == p->length_token)
+		p->bad = 1;
 	if (c == ' ') {
 		if (p->spaces == 0)
 			p->length_token = p->word[0] == GRAMMAR_WORD("VALUE ", 0) ? 3 :
