@@ -13,6 +13,8 @@
 
 #include "loadgen/state.bpf.h"
 
+#define SLOT_ATTEMPTS 8
+
 /* Takes one request from the schedule. What is later than the depth is forfeited, not sent in a burst. */
 static __always_inline bool take_due(__u64 now)
 {
@@ -49,6 +51,18 @@ static __always_inline bool take_slot(__u64 sequence, __u64 now)
 	barrier();
 	slot->outstanding = 1;
 	return true;
+}
+
+/* Numbers the next request; a slot that waits for a lost reply is passed over. False when many in a row wait. */
+static __always_inline bool next_sequence(__u64 now, __u64 *sequence)
+{
+	for (int attempt = 0; attempt < SLOT_ATTEMPTS; attempt++) {
+		*sequence = pace.sequence++;
+		if (take_slot(*sequence, now))
+			return true;
+	}
+	pace.stalled++;
+	return false;
 }
 
 /* Copies the constant part of the request. The caller has checked that frame_size bytes are there. */

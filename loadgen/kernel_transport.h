@@ -21,9 +21,9 @@ namespace bmc::loadgen {
 struct KernelOptions {
   std::string interface;
   Link link;
-  std::uint32_t slots = 1u << 18;  // requests outstanding at most; a power of two
+  std::uint32_t slots = 1u << 20;  // requests outstanding at most; a power of two
   std::uint32_t port_bits = 4;     // 2^n source ports
-  std::uint64_t lost_after_ns = 1'000'000'000;
+  std::uint64_t lost_after_ns = 200'000'000;
   std::uint32_t batch = 64;  // runs between two looks at the scheduler, 1..256
   std::uint32_t burst = 64;  // requests that may be caught up after a pause
   bool expect_echo = false;  // replies are the requests, see LOADGEN_EXPECT_ECHO
@@ -42,7 +42,6 @@ class KernelTransport {
  public:
   // Loads the programs and attaches the checker to the interface (natively, or generic where the driver has
   // no XDP). Everything happens in the calling thread's network namespace; run() must be called in the same.
-  // `workload` must outlive the transport.
   static Result<std::unique_ptr<KernelTransport>> create(const KernelOptions& options,
                                                          const Workload& workload);
   virtual ~KernelTransport() = default;

@@ -12,16 +12,12 @@ SEC("xdp")
 int generate_request(struct xdp_md *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
-	__u64 sequence = pace.sequence;
+	__u64 sequence;
 	int verdict;
 
-	if (!take_due(now))
+	pace.runs++;
+	if (!take_due(now) || !next_sequence(now, &sequence))
 		return XDP_DROP;
-	pace.sequence = sequence + 1;
-	if (!take_slot(sequence, now)) {
-		pace.stalled++;
-		return XDP_DROP;
-	}
 	verdict = write_request(ctx, sequence);
 	pace.remaining--;
 	pace.sent++;

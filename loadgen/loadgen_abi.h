@@ -8,9 +8,7 @@
 #ifndef BMC_LOADGEN_ABI_H
 #define BMC_LOADGEN_ABI_H
 
-#ifndef __bpf__
 #include <linux/types.h>
-#endif
 
 #ifdef __cplusplus
 #define LOADGEN_ABI_ASSERT(condition, text) static_assert(condition, text)
@@ -98,8 +96,9 @@ struct loadgen_pace {
 	__u64 sent;
 	__u64 stalled;      /* due, but the slot's last request may still be answered */
 	__u64 overwritten;  /* lost requests whose slot was taken again */
+	__u64 runs;         /* of the program: grows as long as the generator is alive */
 };
-LOADGEN_ABI_ASSERT(sizeof(struct loadgen_pace) == 88, "loadgen_pace");
+LOADGEN_ABI_ASSERT(sizeof(struct loadgen_pace) == 96, "loadgen_pace");
 
 /* ---- Outstanding requests: map `slots` ---------------------------------------------------- */
 

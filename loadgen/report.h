@@ -4,9 +4,11 @@
 #ifndef BMC_LOADGEN_REPORT_H
 #define BMC_LOADGEN_REPORT_H
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -17,8 +19,13 @@ namespace bmc::loadgen {
 // Histogram over the buckets of workload_abi.h; 3 % wide.
 class Latency {
  public:
+  Latency() = default;
+  // As the checker program has counted them.
+  explicit Latency(const __u64 (&buckets)[LOADGEN_BUCKETS]) {
+    std::copy(std::begin(buckets), std::end(buckets), buckets_.begin());
+  }
+
   void add(std::uint64_t ns);
-  void add_bucket(std::uint32_t bucket, std::uint64_t count) { buckets_[bucket] += count; }
   std::uint64_t count() const;
   // Nanoseconds that the share `quantile` (0..1) of all stays at or below, to the middle of its bucket; 0
   // without data.
