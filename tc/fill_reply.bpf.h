@@ -92,7 +92,10 @@ static __always_inline enum reply_shape read_reply(struct __sk_buff *skb, struct
 	__u32 zero = 0, length = fill->packet.length;
 	struct reply_buffer *scratch = bpf_map_lookup_elem(&fill_scratch, &zero);
 
-	if (!scratch || length - 1 >= CACHE_REPLY_MAX)
+	if (!scratch || length > CACHE_REPLY_MAX)
+		return REPLY_OTHER;
+	asm volatile("" : "+r"(length)); /* else both bounds become one comparison, which 6.1 does not follow */
+	if (length <= CACHE_UDP_HEADER)
 		return REPLY_OTHER;
 	fill->scratch = scratch;
 	if (bpf_skb_load_bytes(skb, fill->packet.payload, scratch->word, length))

@@ -66,7 +66,10 @@ static __always_inline int write_entry(struct __sk_buff *skb, const struct fill 
 	__u32 text_len = fill->value.text_len;
 	struct entry_words *entry = place->entry;
 
-	if (text_len - 1 >= CACHE_TEXT_MAX)
+	if (text_len > CACHE_TEXT_MAX)
+		return 0;
+	asm volatile("" : "+r"(text_len)); /* as in read_reply */
+	if (text_len <= TEXT_KEY_AT)
 		return 0;
 	if (text_len % 8)
 		entry->word[text_len / 8] = 0; /* the padding counts into the sum */
