@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// See measurement.h.
+#include "netns-tests/demo/measurement.h"
+
+#include <algorithm>
+
+#include "loadgen/find_max.h"
+#include "loadgen/interface.h"
+#include "loadgen/kernel_transport.h"
+#include "loadgen/udp_client.h"
+#include "netns-tests/lib/clock.h"
+
+namespace bmc::demo {
+namespace {
+
+using loadgen::KernelTransport;
+using loadgen::RunReport;
+using loadgen::Workload;
+
+constexpr double kHopeless = 0.3;    // a window that loses so much is ended
+constexpr double kSweepRps = 40000;  // well below what any memcached answers
+constexpr double kWarm = 0.995;
+constexpr std::uint64_t kAnyNumber = std::numeric_limits<std::uint64_t>::max();
+
+struct Session {
+  Workload workload;
+  std::unique_ptr<KernelTransport> transport;
+};
+
+Result<loadgen::IpAddress> server_address(const lab::Link& link, bool v6) {
+  return loadgen::IpAddress::parse(link.server(v6).ip);
+}
+
+Result<Session> open_session(const lab::Link& link, const loadgen::WorkloadOptions& options,
+                             const MeasurementPlan& plan) {
+  auto workload = Workload::create(options);
+  if (!workload) return workload.error();
+  auto server = server_address(link, plan.v6);
+  if (!server) return server.error();
+  loadgen::KernelOptions kernel;
+  kernel.interface = link.far_device;
+  kernel.cpu = plan.load_cpu;
+  kernel.expect_echo = plan.expect_echo;
+  auto resolved = loadgen::resolve_link(kernel.interface, *server, lab::kMemcachedPort);
+  if (!resolved) return resolved.error();
+  kernel.link = *resolved;
+  auto transport = KernelTransport::create(kernel, *workload);
+  if (!transport) return transport.error();
+  return Session{*std::move(workload), *std::move(transport)};
+}
+
+}  // namespace
+
+// Every reply counts, those of the search too.
+Result<RunReport> Measurement::counted(Result<RunReport> report) {
+  if (!report) return report;
+  checked_ += report->checked();
+  wrong_ += report->wrong();
+  if (stop_.stop_requested()) return Error{ECANCELED, "interrupted"};
+  return report;
+}
+
+Result<void> Measurement::find_rate(const MeasurementPlan& plan, Measured& measured) {
+  auto session = open_session(link_, workload_, plan);
+  if (!session) return session.error();
+  const auto show = [this](const RunReport& so_far) { progress_.show(so_far); };
+  loadgen::FindMaxPlan search;
+  search.start_rps = plan.start_rps;
+  search.confirm_seconds = plan.seconds;
+  double hits = 0;
+  auto found = loadgen::find_max(search, [&](double rps, double seconds) {
+    const double before = plan.kernel_hits ? plan.kernel_hits() : 0;
+    auto report = counted(session->transport->run({rps, seconds, kAnyNumber, kHopeless}, stop_, show));
+    hits = (plan.kernel_hits ? plan.kernel_hits() : 0) - before;
+    return report;
+  });
+  if (!found) return found.error();
+  measured.rps = found->best.rps();
+  measured.loss = found->best.loss();
+  measured.limited_by_load = found->limited_by_load;
+  measured.steady = found->confirmed;
+  // The last window was the one reported.
+  if (found->best.answered() > 0)
+    measured.kernel_hit_rate = std::min(1.0, hits / static_cast<double>(found->best.answered()));
+  return {};
+}
+
+Result<void> Measurement::find_latency(const MeasurementPlan& plan, Measured& measured) {
+  auto workload = Workload::create(workload_);
+  if (!workload) return workload.error();
+  auto server = server_address(link_, plan.v6);
+  if (!server) return server.error();
+  auto client = loadgen::UdpClient::create(*server, lab::kMemcachedPort, *workload);
+  if (!client) return client.error();
+  loadgen::UdpPlan udp;
+  udp.seconds = std::max(0.5, plan.seconds / 2);
+  auto report = counted(client->run(udp, stop_, [this](const RunReport& so_far) { progress_.show(so_far); }));
+  if (!report) return report.error();
+  measured.p50_us = report->latency.quantile_ns(0.5) / 1000;
+  measured.p99_us = report->latency.quantile_ns(0.99) / 1000;
+  return {};
+}
+
+Result<Measured> Measurement::run(const std::string& name, const MeasurementPlan& plan) {
+  Measured measured;
+  const std::uint64_t checked_before = checked_, wrong_before = wrong_;
+  progress_.step(name + ": highest rate without loss");
+  if (auto done = find_rate(plan, measured); !done) return done.error();
+  if (!plan.expect_echo) {
+    progress_.step(name + ": one request at a time");
+    if (auto done = find_latency(plan, measured); !done) return done.error();
+  }
+  measured.checked = checked_ - checked_before;
+  measured.wrong = wrong_ - wrong_before;
+  return measured;
+}
+
+Result<double> Measurement::warm_up(const MeasurementPlan& plan, double limit_s) {
+  loadgen::WorkloadOptions sweep = workload_;
+  sweep.pattern = loadgen::Pattern::kSequential;
+  auto session = open_session(link_, sweep, plan);
+  if (!session) return session.error();
+  const lab::Deadline deadline = lab::Deadline::in_ms(static_cast<int64_t>(limit_s * 1000));
+  const auto show = [this](const RunReport& so_far) { progress_.show(so_far); };
+  for (double share = 0;;) {
+    const double before = plan.kernel_hits();
+    auto report = counted(session->transport->run({kSweepRps, 60, sweep.key_count, 1}, stop_, show));
+    if (!report) return report.error();
+    if (report->answered() > 0)
+      share = std::min(1.0, (plan.kernel_hits() - before) / static_cast<double>(report->answered()));
+    if (share >= kWarm || deadline.passed()) return share;
+  }
+}
+
+}  // namespace bmc::demo
