@@ -56,9 +56,9 @@ std::uint64_t RunReport::lost() const {
 nlohmann::ordered_json RunReport::json() const {
   nlohmann::ordered_json out;
   out["seconds"] = rounded(seconds, 0.001);
-  out["offered_rps"] = std::round(offered_rps);
+  out["offered_rps"] = std::llround(offered_rps);
   out["sent"] = sent;
-  out["rps"] = std::round(rps());
+  out["rps"] = std::llround(rps());
   out["lost"] = lost();
   out["loss"] = loss();
   out["stalled"] = stalled;

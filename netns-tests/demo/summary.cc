@@ -38,7 +38,7 @@ std::string row(const std::string& name, const std::vector<Column>& columns,
 }
 
 nlohmann::ordered_json numbers(const Measured& measured) {
-  return {{"rps", std::round(measured.rps)},
+  return {{"rps", std::llround(measured.rps)},
           {"p50_us", rounded(measured.p50_us, 0.01)},
           {"p99_us", rounded(measured.p99_us, 0.01)}};
 }
@@ -91,7 +91,7 @@ std::string json(const Summary& summary) {
     out["bmcd"]["kernel_hit_rate"] = rounded(summary.bmcd->kernel_hit_rate, 0.0001);
     out["ratio"] = rounded(summary.ratio(), 0.01);
   }
-  if (summary.limit) out["limit"] = {{"rps", std::round(summary.limit->rps)}};
+  if (summary.limit) out["limit"] = {{"rps", std::llround(summary.limit->rps)}};
   out["checked"] = summary.checked;
   out["wrong"] = summary.wrong;
   return out.dump();
