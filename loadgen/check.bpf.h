@@ -24,6 +24,8 @@ struct reply {
 
 static __always_inline void count(struct loadgen_stats *mine, __u32 counter)
 {
+	/* One register for test and index: 6.1's verifier does not carry bounds from one copy to another. */
+	asm volatile("" : "+r"(counter));
 	if (counter < LOADGEN_COUNTER_COUNT)
 		mine->counter[counter]++;
 }
