@@ -91,6 +91,7 @@ class Demo {
 
   Summary run() {
     place();
+    pin_this_thread(placement_.load_cpu);
     start_memcached();
     fill();
     Summary summary;
@@ -104,10 +105,8 @@ class Demo {
 
  private:
   void place() {
-    progress_.step("making two namespaces");
-    receive_on(lab_.server(), lab_.link().server_device, placement_.server_cpu, Reception::kFair);
-    receive_on(lab_.client(), lab_.link().far_device, placement_.load_cpu, Reception::kFirst);
-    pin_this_thread(placement_.load_cpu);
+    server_reception_.separate();
+    client_reception_.separate();
   }
 
   void start_memcached() {
@@ -138,11 +137,16 @@ class Demo {
     if (check.wrong + check.missing > 0) throw lab::LabError("memcached did not keep all items");
   }
 
-  MeasurementPlan plan() const {
+  MeasurementPlan plan() {
     MeasurementPlan plan;
     plan.seconds = options_.seconds;
     plan.load_cpu = placement_.load_cpu;
     plan.v6 = options_.v6;
+    plan.before_latency = [this] {
+      server_reception_.with_sender();
+      client_reception_.with_sender();
+    };
+    plan.after_latency = [this] { place(); };
     return plan;
   }
 
@@ -178,6 +182,10 @@ class Demo {
   ProgressLine progress_;
   Placement placement_ = choose_placement();
   lab::Lab lab_;
+  Reception server_reception_{lab_.server(), lab_.link().server_device, placement_.server_cpu,
+                              Reception::Order::kFair};
+  Reception client_reception_{lab_.client(), lab_.link().far_device, placement_.load_cpu,
+                              Reception::Order::kFirst};
   lab::ScopedNetns inside_client_;
   loadgen::WorkloadOptions workload_;
   std::unique_ptr<lab::Process> memcached_;

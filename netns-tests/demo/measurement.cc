@@ -108,7 +108,9 @@ Result<Measured> Measurement::run(const std::string& name, const MeasurementPlan
   if (auto done = find_rate(plan, measured); !done) return done.error();
   if (!plan.expect_echo) {
     progress_.step(name + ": one request at a time");
+    if (plan.before_latency) plan.before_latency();
     if (auto done = find_latency(plan, measured); !done) return done.error();
+    if (plan.after_latency) plan.after_latency();
   }
   measured.checked = checked_ - checked_before;
   measured.wrong = wrong_ - wrong_before;

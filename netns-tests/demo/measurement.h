@@ -32,7 +32,9 @@ struct MeasurementPlan {
   bool v6 = false;
   bool expect_echo = false;
   double start_rps = 20000;
-  std::function<double()> kernel_hits = {};  // asked before and after; empty: there is no kernel cache
+  std::function<double()> kernel_hits = {};   // asked before and after; empty: there is no kernel cache
+  std::function<void()> before_latency = {};  // both may be empty
+  std::function<void()> after_latency = {};
 };
 
 class Measurement {

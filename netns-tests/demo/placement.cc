@@ -71,22 +71,30 @@ Placement choose_placement() {
 
 void pin_this_thread(int cpu) { move(0, cpu); }
 
-void receive_on(const lab::Netns& netns, const std::string& device, int cpu, Reception reception) {
-  const std::set<pid_t> before = napi_threads(device);
+void Reception::set_threaded(bool on) const {
   // /sys shows the devices of the namespace that mounted it.
   lab::run_checked({"unshare", "--mount", "sh", "-c",
-                    "mount -t sysfs sysfs /sys && echo 1 > /sys/class/net/" + device + "/threaded"},
-                   &netns);
-  bool found = false;
-  for (const pid_t thread : napi_threads(device)) {
-    if (before.contains(thread)) continue;
-    found = true;
-    move(thread, cpu);
-    if (reception == Reception::kFair) continue;
-    const sched_param first{.sched_priority = 1};
-    lab::checked(::sched_setscheduler(thread, SCHED_FIFO, &first), "SCHED_FIFO for " + device);
-  }
-  if (!found) throw LabError("the kernel made no napi thread for " + device + ": is gro on?");
+                    "mount -t sysfs sysfs /sys && echo " + std::string(on ? "1" : "0") +
+                        " > /sys/class/net/" + device_ + "/threaded"},
+                   &netns_);
 }
+
+void Reception::separate() {
+  const std::set<pid_t> before = napi_threads(device_);
+  set_threaded(true);
+  std::set<pid_t> made = napi_threads(device_);
+  for (const pid_t thread : before) made.erase(thread);
+  // Some kernels keep the threads over the time without.
+  if (!made.empty()) threads_ = made;
+  if (threads_.empty()) throw LabError("the kernel made no napi thread for " + device_ + ": is gro on?");
+  for (const pid_t thread : threads_) {
+    move(thread, cpu_);
+    if (order_ == Order::kFair) continue;
+    const sched_param first{.sched_priority = 1};
+    lab::checked(::sched_setscheduler(thread, SCHED_FIFO, &first), "SCHED_FIFO for " + device_);
+  }
+}
+
+void Reception::with_sender() { set_threaded(false); }
 
 }  // namespace bmc::demo

@@ -6,7 +6,9 @@
 
 #include <sys/types.h>
 
+#include <set>
 #include <string>
+#include <utility>
 
 #include "netns-tests/lib/netns.h"
 
@@ -24,15 +26,34 @@ Placement choose_placement();
 // Moves the calling thread.
 void pin_this_thread(int cpu);
 
-enum class Reception {
-  kFair,   // competes with the other threads of its processor
-  kFirst,  // before them: replies are taken from the ring while the load generator spins beside it
-};
+// Where a device's packets are received: the processor that runs its NAPI poll.
+class Reception {
+ public:
+  enum class Order {
+    kFair,   // competes with the other threads of its processor
+    kFirst,  // before them: replies are taken from the ring while the load generator spins beside it
+  };
 
-// Gives `device` a kernel thread of its own for what it receives, on `cpu`. The device must have NAPI for
-// good (gro on): a thread that comes with an XDP program would be made anew with the next. Throws
-// lab::LabError.
-void receive_on(const lab::Netns& netns, const std::string& device, int cpu, Reception reception);
+  // `netns` must outlive it. The device must have NAPI for good (gro on): a thread that comes with an XDP
+  // program would be made anew with the next.
+  Reception(const lab::Netns& netns, std::string device, int cpu, Order order)
+      : netns_(netns), device_(std::move(device)), cpu_(cpu), order_(order) {}
+
+  // In a kernel thread of its own on `cpu`, so that the sender's processor does none of the receiver's work.
+  // Throws lab::LabError.
+  void separate();
+  // On the processor that sent, as veth does by itself: a single request pays no wake-up on its way.
+  void with_sender();
+
+ private:
+  void set_threaded(bool on) const;
+
+  const lab::Netns& netns_;
+  std::string device_;
+  int cpu_;
+  Order order_;
+  std::set<pid_t> threads_;
+};
 
 }  // namespace bmc::demo
 
