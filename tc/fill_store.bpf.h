@@ -139,7 +139,7 @@ static __always_inline int wants_renewal(struct fill *fill, struct bucket *bucke
 static __always_inline int compare_reply(struct fill *fill, const struct store_view *view, struct bucket *bucket,
 					 const struct bucket_slot *slot, const struct entry_words *entry)
 {
-	struct entry_header header = entry_header(entry);
+	struct entry_header header = entry_read(entry);
 	int equal = header.text_len == fill->value.text_len &&
 		    entry_text_equal(entry, fill_text(fill), fill->value.text_len);
 
@@ -176,7 +176,7 @@ static __always_inline void store_reply(struct __sk_buff *skb, struct fill *fill
 	wanted.segment_count = view.segment_count;
 	if (bucket_scan(&view.world, bucket, &wanted, fill_text(fill), &slot))
 		entry = way_entry(&view.world, slot.word);
-	if (entry && ((entry_header(entry).stamp_key ^ fill->lease.stamp) & CACHE_STAMP_MASK) == 0 &&
+	if (entry && ((entry_read(entry).stamp_key ^ fill->lease.stamp) & CACHE_STAMP_MASK) == 0 &&
 	    !compare_reply(fill, &view, bucket, &slot, entry))
 		return;
 	count(append_reply(skb, fill, &view, bucket, &slot));

@@ -164,7 +164,7 @@ static __always_inline int way_is_wanted(const struct lookup_world *world, __u64
 
 	if (!(word & WAY_VALID) || way_tag(word) != cache_tag(wanted->key_hash) || !entry)
 		return 0;
-	if ((entry_header(entry).stamp_key & ~CACHE_STAMP_MASK) != identity)
+	if ((entry_read(entry).stamp_key & ~CACHE_STAMP_MASK) != identity)
 		return 0;
 	return entry_text_equal(entry, text, TEXT_KEY_AT + wanted->key_len + 1) && way_alive(world, word);
 }

@@ -27,7 +27,7 @@ struct entry_header {
 	__u32 text_len;
 };
 
-static __always_inline struct entry_header entry_header(const struct entry_words *entry)
+static __always_inline struct entry_header entry_read(const struct entry_words *entry)
 {
 	__u64 second = shared_load(&entry->header[1]); /* deadline, text_len, text_sum */
 	struct entry_header header = {};

@@ -32,6 +32,8 @@ struct cache_key {
 	__u64 hash;   /* cache_hash.h, with the server's seed */
 	__u32 length; /* 1 .. CACHE_KEY_MAX */
 	__u32 server;
+	__u32 reason; /* why no way looked at so far could be served; in memory: a number less for the verifier */
+	__u32 reserved;
 };
 
 /* An entry that may be served. Valid until its segment is recycled: hit_is_whole() tells. */
@@ -64,10 +66,13 @@ static __always_inline __u64 load_text_word(const __u8 *at)
 #endif
 }
 
-/* Whether the `key->length` bytes at `text` are the key. Reads whole words, up to 7 bytes further. */
-static __always_inline int key_equals(const struct cache_key *key, const __u8 *text)
+/*
+ * Each loop loads the key's length anew: what the verifier has learned of it in one would make it go
+ * through all that follows once for each length.
+ */
+static __always_inline int whole_words_equal(const struct cache_key *key, const __u8 *text)
 {
-	__u32 words = key->length / 8, rest = key->length % 8, i;
+	__u32 words = shared_load_u32(&key->length) / 8, i;
 
 	for (i = 0; i < CACHE_KEY_WORDS - 1; i++) {
 		if (i >= words)
@@ -75,10 +80,23 @@ static __always_inline int key_equals(const struct cache_key *key, const __u8 *t
 		if (load_text_word(text + i * 8) != key->word[i])
 			return 0;
 	}
+	return 1;
+}
+
+/* Reads a whole word, up to 7 bytes further than the key. */
+static __always_inline int last_word_equals(const struct cache_key *key, const __u8 *text)
+{
+	__u32 length = shared_load_u32(&key->length), word = length / 8 & (CACHE_KEY_WORDS - 1), rest = length % 8;
+
 	if (!rest)
 		return 1;
-	words &= CACHE_KEY_WORDS - 1;
-	return ((load_text_word(text + words * 8) ^ key->word[words]) & first_bytes_mask(rest)) == 0;
+	return ((load_text_word(text + word * 8) ^ key->word[word]) & first_bytes_mask(rest)) == 0;
+}
+
+/* Whether the `key->length` bytes at `text` are the key. */
+static __always_inline int key_equals(const struct cache_key *key, const __u8 *text)
+{
+	return whole_words_equal(key, text) && last_word_equals(key, text);
 }
 
 /* Whether now is before the deadline (known, and not NEVER). */
@@ -130,7 +148,7 @@ static __always_inline enum cache_counter examine_way(const struct lookup_world 
 	difference = shared_load(&entry->stamp_key) ^ wanted;
 	if (difference >> CACHE_STAMP_BITS || !key_equals(key, (const __u8 *)entry + CACHE_TEXT_OFFSET + CACHE_KEY_OFFSET))
 		return CACHE_PASS_MISS;
-	return difference ? CACHE_PASS_DEAD : judge_entry(world, entry, key->length, hit);
+	return difference ? CACHE_PASS_DEAD : judge_entry(world, entry, shared_load_u32(&key->length), hit);
 }
 
 /*
@@ -140,18 +158,19 @@ static __always_inline enum cache_counter examine_way(const struct lookup_world 
 static __always_inline enum cache_counter cache_lookup(const struct lookup_world *world,
 						       const struct cache_control *config,
 						       const struct server_state *server,
-						       const struct cache_key *key, struct cache_hit *hit)
+						       struct cache_key *key, struct cache_hit *hit)
 {
 	const struct guard *guard = world_guard(world, cache_guard_index(key->hash, config->guard_mask));
 	struct bucket *bucket = world_bucket(world, cache_bucket_index(key->hash, config->bucket_count));
 	__u64 tag = WAY_VALID >> WAY_WANTED_SHIFT | cache_tag(key->hash), wanted;
-	enum cache_counter found, reason = CACHE_PASS_MISS;
+	enum cache_counter found;
 	__u32 i;
 
 	if (!guard || !bucket)
 		return CACHE_PASS_MISS;
 	wanted = guard_stamp(shared_load(&guard->word), shared_load(&server->global)) |
-		 (__u64)key->length << CACHE_STAMP_BITS | (__u64)key->server << 56;
+		 (__u64)shared_load_u32(&key->length) << CACHE_STAMP_BITS | (__u64)key->server << 56;
+	shared_store_u32(&key->reason, CACHE_PASS_MISS);
 	for (i = 0; i < CACHE_BUCKET_WAYS; i++) {
 		hit->way = shared_load(&bucket->way[i]);
 		if (hit->way >> WAY_WANTED_SHIFT != tag)
@@ -161,9 +180,10 @@ static __always_inline enum cache_counter cache_lookup(const struct lookup_world
 		if (found == CACHE_TX_HIT)
 			return found;
 		if (found != CACHE_PASS_MISS)
-			reason = found;
+			shared_store_u32(&key->reason, found);
 	}
-	return reason;
+	i = shared_load_u32(&key->reason);
+	return i == CACHE_TX_HIT ? CACHE_PASS_MISS : (enum cache_counter)i;
 }
 
 /* After the copy, and after a read barrier: nothing of what was copied had been overwritten. */
