@@ -236,7 +236,10 @@ struct Parser {
   Parser() {
     for (const Option& option : options()) {
       CLI::Option* added = app.add_option("--" + std::string(option.name), words[option.name], option.doc);
-      added->type_name(option.value_name)->expected(1)->default_str(option.default_text);
+      added->type_name(option.value_name)
+          ->expected(1)
+          ->allow_extra_args(false)
+          ->default_str(option.default_text);
       added->multi_option_policy(option.repeatable ? CLI::MultiOptionPolicy::TakeAll
                                                    : CLI::MultiOptionPolicy::Throw);
     }

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// MetricsServer: Prometheus' scrapes over HTTP, answered by the loop's thread.
+// MetricsServer: Prometheus' scrapes over HTTP, on the daemon's loop.
 // Owned by Daemon.
 #ifndef BMC_CONTROL_PLANE_METRICS_SERVER_H
 #define BMC_CONTROL_PLANE_METRICS_SERVER_H
 
-#include <prometheus/collectable.h>
-#include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
-#include <condition_variable>
-#include <cstdint>
+#include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "control-plane/config.h"
@@ -22,55 +21,41 @@
 
 namespace bmc {
 
-// Fills in the metrics as they are now; runs on the loop's thread only.
+// Fills in the metrics as they are now.
 using MetricsCollector = std::function<void(std::vector<prometheus::MetricFamily>&)>;
 
-// prometheus-cpp answers scrapes on threads of its own. Those threads never touch the application: they leave
-// a wish, the loop fulfils it, and they wait for that at most kWaitLimit. Wishes that come meanwhile share
-// one answer, so that many scrapers cost the loop one collection at a time.
-//
-// Invariant: everything below `mutex_` is touched with it held, by scrape threads and by the loop; all else,
-// and the collector, by the loop's thread alone. The loop never waits for a scrape thread while one may be
-// waiting for the loop: stop() first wakes them all.
+// prometheus-cpp makes and formats the metrics; its Exposer is not used, because it answers on threads of its
+// own, which would need a lock around the application or a copy each second, and which take two seconds to
+// join: too long for a restart. Here everything happens on the loop: a scrape collects, formats, and is sent.
+// A peer can cost no more than kSessionsMax collections between two other handlers of the loop.
 class MetricsServer {
  public:
-  static constexpr std::chrono::seconds kWaitLimit{2};
+  static constexpr std::size_t kSessionsMax = 16;
+  // Of silence, in the middle of a request or between two; above Prometheus' usual interval of a minute.
+  static constexpr std::chrono::seconds kIdleLimit{90};
+  static constexpr std::size_t kRequestBytesMax = 8192;
 
   MetricsServer(boost::asio::io_context& loop, MetricsCollector collector);
   ~MetricsServer();
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
 
-  // Starts the threads; call once the process has the capabilities they shall have. EADDRINUSE and the like.
+  // Answers GET /metrics there. EADDRINUSE and the like.
   Result<void> listen(const Endpoint& endpoint);
 
-  // Joins the threads. Idempotent; from the loop's thread.
+  // Closes everything at once. Idempotent.
   void stop();
 
  private:
-  class Wish : public prometheus::Collectable {
-   public:
-    explicit Wish(MetricsServer& server) : server_(server) {}
-    std::vector<prometheus::MetricFamily> Collect() const override { return server_.wait_for_snapshot(); }
+  class Session;
 
-   private:
-    MetricsServer& server_;
-  };
-
-  std::vector<prometheus::MetricFamily> wait_for_snapshot();
-  void fulfil();
+  void accept();
+  std::string scrape();
 
   boost::asio::io_context& loop_;
-  const MetricsCollector collector_;
-  std::shared_ptr<Wish> wish_;  // the exposer keeps only a weak pointer
-  std::unique_ptr<prometheus::Exposer> exposer_;
-
-  std::mutex mutex_;
-  std::condition_variable changed_;                 // ended_ or stopping_
-  bool wished_ = false;                             // a fulfil() is on its way and has not begun
-  bool stopping_ = false;                           // nobody waits any more
-  std::uint64_t begun_ = 0, ended_ = 0;             // collections; only the loop counts
-  std::vector<prometheus::MetricFamily> snapshot_;  // of collection ended_
+  MetricsCollector collector_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  std::set<std::shared_ptr<Session>> sessions_;
 };
 
 }  // namespace bmc

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The capabilities bmcd keeps for its life. Used by Daemon once everything is set up, before threads start.
+// The capabilities bmcd keeps for its life. Used by Daemon once everything is set up.
 #ifndef BMC_CONTROL_PLANE_PRIVILEGES_H
 #define BMC_CONTROL_PLANE_PRIVILEGES_H
 

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// bmcctl's output for people and as JSON.
+#include "control-plane/bmcctl/show.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace bmc {
+namespace {
+
+TEST(Show, StatsInMemcachedsForm) {
+  control::Response response;
+  auto* stat = response.mutable_stats()->add_stats();
+  stat->set_name("get_hits");
+  stat->set_value("12");
+  EXPECT_EQ(show_text(response, ""), "STAT get_hits 12\nEND\n");
+  EXPECT_EQ(nlohmann::json::parse(show_json(response)), (nlohmann::json{{"get_hits", "12"}}));
+}
+
+TEST(Show, ValuesCannotSteerTheTerminal) {
+  control::Response response;
+  auto* entry = response.mutable_get()->add_entries();
+  entry->set_value("a\x1b[2J\n\x7f\\\xc3\xa9");
+  entry->set_state("servable");
+  const std::string text = show_text(response, "k\x07");
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.find('\x07'), std::string::npos);
+  EXPECT_NE(text.find("a\\x1b[2J\\x0a\\x7f\\x5c\xc3\xa9"), std::string::npos) << text;
+}
+
+TEST(Show, MissingKeyIsNotGood) {
+  control::Response response;
+  response.mutable_get();
+  EXPECT_FALSE(is_good(response));
+  EXPECT_EQ(show_text(response, "k"), "k is not in the kernel's cache\n");
+  response.mutable_get()->add_entries();
+  EXPECT_TRUE(is_good(response));
+}
+
+TEST(Show, ProbeEndsWithItsVerdict) {
+  control::Response response;
+  auto* check = response.mutable_probe()->add_checks();
+  check->set_subject("kernel");
+  check->set_finding("Linux 6.1");
+  EXPECT_TRUE(is_good(response));
+  EXPECT_NE(show_text(response, "").find("bmcd can run here\n"), std::string::npos);
+  check->set_verdict(control::Check::MISSING);
+  check->set_remedy("upgrade");
+  EXPECT_FALSE(is_good(response));
+  EXPECT_NE(show_text(response, "").find("-> upgrade\n"), std::string::npos);
+  EXPECT_NE(show_text(response, "").find("cannot run here yet: 1 missing"), std::string::npos);
+}
+
+TEST(Show, StatusHasEveryPartInBothForms) {
+  control::Response response;
+  auto* status = response.mutable_status();
+  status->set_version("0.1.0");
+  status->set_pid(42);
+  status->set_mode(control::MODE_SERVE);
+  status->set_summary("serving");
+  auto* attachment = status->add_attachments();
+  attachment->set_hook("xdp");
+  attachment->set_target("eth0");
+  attachment->set_how("native, single program");
+  attachment->set_program_id(7);
+  auto* server = status->add_servers();
+  server->set_address("10.0.0.1:11211");
+  server->set_state("serving");
+  const std::string text = show_text(response, "");
+  for (const char* part : {"bmcd 0.1.0", "pid 42", "mode serve", "eth0", "native, single program",
+                           "program 7", "10.0.0.1:11211"})
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+  const auto json = nlohmann::json::parse(show_json(response));
+  EXPECT_EQ(json["mode"], "MODE_SERVE");
+  EXPECT_EQ(json["attachments"][0]["program_id"], 7);
+  EXPECT_EQ(json["uptime_s"], 0);
+}
+
+}  // namespace
+}  // namespace bmc
