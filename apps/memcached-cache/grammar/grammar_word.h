@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * String literals as 64-bit words, for comparing tokens gathered a byte at a time.
+ * Eight bytes at once: of a chunk, and of string literals that tokens are compared with.
  * Included by the two stream parsers.
  */
 #ifndef BMC_GRAMMAR_WORD_H
 #define BMC_GRAMMAR_WORD_H
 
-#include <linux/types.h>
+#include "apps/memcached-cache/grammar/grammar_table.h"
+
+/* Eight bytes of a chunk from `at` <= GRAMMAR_CHUNK - 8, the first in the lowest byte. */
+GRAMMAR_INLINE __u64 grammar_load(const struct grammar_chunk *chunk, __u32 at)
+{
+#ifdef __bpf__
+	return *(const __u64 *)(chunk->bytes + at); /* kernels that run us load unaligned words */
+#else
+	__u64 word;
+
+	__builtin_memcpy(&word, chunk->bytes + at, sizeof(word));
+	return word;
+#endif
+}
+
+/* Whether one of the eight bytes is a space or a control character below it. */
+GRAMMAR_INLINE int grammar_has_separator(__u64 word)
+{
+	return ((word - 0x2121212121212121ull) & ~word & 0x8080808080808080ull) != 0;
+}
 
 /* Byte `i` of a string literal as part of a little-endian word, zero past its end. */
 #define GRAMMAR_BYTE(text, i) \

@@ -145,13 +145,15 @@ GRAMMAR_FUNCTION int request_packet_byte(struct request_parser *p, __u32 c, stru
 }
 
 /* request_feed() of a binary connection; begin < end. */
-GRAMMAR_INLINE int request_feed_packets(struct request_parser *p, const struct grammar_chunk *chunk, __u32 begin,
+GRAMMAR_FUNCTION int request_feed_packets(struct request_parser *p, const struct grammar_chunk *chunk, __u32 begin,
 					__u32 end, struct request_command *out)
 {
 	__u32 i, at;
 	__u8 c;
 	int event;
 
+	if (!p || !chunk || !out)
+		return REQUEST_LOST;
 	for (i = begin; i < end; i++) {
 		GRAMMAR_OPAQUE(i);
 		if (i >= GRAMMAR_CHUNK)
