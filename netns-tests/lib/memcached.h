@@ -28,6 +28,7 @@ class Memcached {
  public:
   Memcached(const Netns& netns, MemcachedOptions options = {});
 
+  const Netns& netns() const { return netns_; }
   pid_t pid() const { return process_->pid(); }
   uint16_t port() const { return options_.port; }
   Process& process() { return *process_; }
