@@ -42,13 +42,16 @@
 #define GRAMMAR_BINARY_REPLY 0x81u
 #define GRAMMAR_BINARY_HEADER 24u
 
-/* Bytes handed to a parser at once. A struct, so that the verifier knows how many may be read. */
+/*
+ * Bytes handed to a parser at once. A struct, so that the verifier knows how many may be read; the
+ * last eight are never looked at, but a word that begins before them may reach into them.
+ */
 #define GRAMMAR_CHUNK 64u
 #define REQUEST_CHUNK GRAMMAR_CHUNK
 #define REPLY_CHUNK GRAMMAR_CHUNK
 
 struct grammar_chunk {
-	__u8 bytes[GRAMMAR_CHUNK];
+	__u8 bytes[GRAMMAR_CHUNK + 8];
 };
 
 /* ---- Vocabulary --------------------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 
 #include "apps/memcached-cache/grammar/grammar_table.h"
 
-/* Eight bytes of a chunk from `at` <= GRAMMAR_CHUNK - 8, the first in the lowest byte. */
+/* Eight bytes of a chunk from `at` < GRAMMAR_CHUNK, the first in the lowest byte. */
 GRAMMAR_INLINE __u64 grammar_load(const struct grammar_chunk *chunk, __u32 at)
 {
 #ifdef __bpf__

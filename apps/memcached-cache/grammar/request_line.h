@@ -434,9 +434,9 @@ GRAMMAR_INLINE void request_return(struct request_parser *p, const struct gramma
 GRAMMAR_INLINE __u32 request_get_begin(struct request_parser *p, const struct grammar_chunk *chunk, __u32 begin,
 				       __u32 left)
 {
-	if (p->state != REQUEST_BOUNDARY || begin > GRAMMAR_CHUNK - 8 || left < 4)
+	if (p->state != REQUEST_BOUNDARY || left < 4)
 		return 0;
-	if ((__u32)grammar_load(chunk, begin) != (__u32)GRAMMAR_WORD("get ", 0))
+	if ((__u32)grammar_load(chunk, begin & (GRAMMAR_CHUNK - 1)) != (__u32)GRAMMAR_WORD("get ", 0))
 		return 0;
 	p->tokens = 1;
 	p->token_bytes = 0;
@@ -454,8 +454,6 @@ GRAMMAR_INLINE int request_key_word(struct request_parser *p, const struct gramm
 	__u64 word;
 
 	if (state != REQUEST_KEYS_READ && (state != REQUEST_TOKEN_KEY || (p->token_bytes & 7)))
-		return 0;
-	if (at > GRAMMAR_CHUNK - 8)
 		return 0;
 	word = grammar_load(chunk, at);
 	if (grammar_has_separator(word))

@@ -62,7 +62,7 @@ static __always_inline __u32 next_piece(struct grammar_run *r, __u32 step, struc
 	__u32 left = r->length - r->offset;
 	__u32 size = r->pieces[step & (GRAMMAR_RUN_PIECES - 1)];
 
-	for (__u32 i = 0; i < GRAMMAR_CHUNK; i++)
+	for (__u32 i = 0; i < sizeof(chunk->bytes); i++)
 		chunk->bytes[i] = r->bytes[(r->offset + i) & (GRAMMAR_RUN_BYTES - 1)];
 	return size < left ? size : left;
 }
@@ -120,16 +120,17 @@ static __always_inline int line_run(struct __sk_buff *skb, int feed)
 {
 	__u32 zero = 0;
 	struct line_state *state = bpf_map_lookup_elem(&line, &zero);
-	__u32 length = skb->len - 14;
+	__u64 length;
 
-	if (!state || length < 1 || length > GRAMMAR_CHUNK)
+	if (!state || skb->len <= 14 || skb->len > 14 + GRAMMAR_CHUNK)
 		return -1;
+	length = ((skb->len - 15) & (GRAMMAR_CHUNK - 1)) + 1; /* in a form that Linux 6.1 believes */
 	request_parser_init(&state->parser, 1);
-	if (bpf_skb_load_bytes(skb, 14, state->chunk.bytes, length))
+	if (bpf_skb_load_bytes(skb, 14, state->chunk.bytes, (__u32)length))
 		return -1;
 	if (!feed)
 		return 0;
-	return request_feed(&state->parser, &state->chunk, 0, length, &state->command);
+	return request_feed(&state->parser, &state->chunk, 0, (__u32)length, &state->command);
 }
 
 SEC("tc")
