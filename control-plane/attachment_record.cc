@@ -39,7 +39,7 @@ std::optional<AttachmentRecord> read_record(const std::string& pin) {
 }
 
 Result<void> remove_pin_and_record(const std::string& pin) {
-  for (const std::string& path : {record_path(pin), pin})
+  for (const std::string& path : {record_path(pin), pin + "_next", pin})
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error("cannot remove " + path);
   return {};
 }

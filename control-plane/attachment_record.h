@@ -32,7 +32,7 @@ Result<void> write_record(const std::string& pin, const AttachmentRecord& record
 // Nothing where there is none, or one of another version.
 std::optional<AttachmentRecord> read_record(const std::string& pin);
 
-// Removes the program's pin and its record; what is not there is fine.
+// Removes the program's pins and its record; what is not there is fine.
 Result<void> remove_pin_and_record(const std::string& pin);
 
 // Inode of the network namespace of this thread.

@@ -161,13 +161,14 @@ class Daemon {
     interfaces_.stop();  // its subscribers are the application
     app_.reset();
     pins_.reset();
-    const auto removed = remove_everything(config_.pin);
+    const Removal removal = remove_everything(config_.pin);
     control::Response response;
-    if (removed) {
-      for (const std::string& each : *removed) response.mutable_detach()->add_removed(each);
-      response.mutable_detach();
-    } else {
-      response = refusal(removed.error().code, removed.error().what);
+    for (const std::string& each : removal.removed) response.mutable_detach()->add_removed(each);
+    response.mutable_detach();
+    if (removal.error && removal.error->code == EPERM) {
+      response.mutable_detach()->set_remaining(config_.pin);
+    } else if (removal.error) {
+      response = refusal(removal.error->code, removal.error->what);
     }
     return {std::move(response), [this] {
               spdlog::info("detached: ending");

@@ -117,9 +117,12 @@ std::optional<Obstacle> foreign_program(const InterfaceFacts& interface) {
   const std::string id = std::to_string(interface.xdp_program);
   const std::string name = interface.xdp_name.empty() ? "unnamed" : interface.xdp_name;
   if (interface.xdp_dispatcher)
-    return Obstacle{"an XDP dispatcher of another libxdp (program " + id + ") holds " + interface.name,
-                    "xdp-loader status " + interface.name + " shows it; xdp-loader unload " + interface.name +
-                        " --all takes it off"};
+    return Obstacle{
+        "libxdp's dispatcher (program " + id + ") holds " + interface.name +
+            " and cannot be joined: by another version of libxdp, or without CAP_SYS_ADMIN and "
+            "CAP_PERFMON",
+        "give bmcd these at its start (see bmcd.service), or take the others off: xdp-loader unload " +
+            interface.name + " --all"};
   return Obstacle{"another XDP program (" + name + ", id " + id + ") holds " + interface.name +
                       " and was not attached through libxdp's dispatcher, so it cannot be shared",
                   "attach that one with xdp-loader load, or take it off: ip link set dev " + interface.name +

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string_view>
@@ -149,12 +150,14 @@ void read_xdp(InterfaceFacts& facts) {
   facts.xdp_program = query.drv_prog_id != 0 ? query.drv_prog_id : query.skb_prog_id;
   if (facts.xdp_program == 0) facts.xdp_program = query.hw_prog_id;
   if (facts.xdp_program == 0) return;
+  facts.xdp_dispatcher = exists(dispatcher_directory(facts.index, facts.xdp_program).c_str());
+  // Its name can be read with CAP_SYS_ADMIN only.
   const Fd program(bpf_prog_get_fd_by_id(facts.xdp_program));
   bpf_prog_info info = {};
   __u32 bytes = sizeof info;
   if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &bytes) != 0) return;
   facts.xdp_name = info.name;
-  facts.xdp_dispatcher = facts.xdp_name == "xdp_dispatcher";
+  facts.xdp_dispatcher = facts.xdp_dispatcher || facts.xdp_name == "xdp_dispatcher";
 }
 
 }  // namespace
@@ -173,6 +176,7 @@ HostFacts host_facts(const std::string& pin_directory) {
   if (capng_get_caps_process() == 0) {
     facts.cap_bpf = capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) != 0;
     facts.cap_net_admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) != 0;
+    facts.cap_sys_admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) != 0;
     facts.cap_perfmon = capng_have_capability(CAPNG_EFFECTIVE, CAP_PERFMON) != 0;
   }
   // Where Debian and Fedora put it; libxdp has the path built in and does not tell it.
@@ -211,6 +215,16 @@ InterfaceFacts interface_facts(const std::string& name) {
   facts.driver_xdp = ask_driver_xdp(facts.index);
   read_xdp(facts);
   return facts;
+}
+
+std::string dispatcher_directory(int ifindex, std::uint32_t dispatcher_id) {
+  const char* elsewhere = ::secure_getenv("LIBXDP_BPFFS");
+  return std::string(elsewhere != nullptr ? elsewhere : "/sys/fs/bpf") + "/xdp/dispatch-" +
+         std::to_string(ifindex) + "-" + std::to_string(dispatcher_id);
+}
+
+bool may_use_dispatcher(const HostFacts& host) {
+  return !host.dispatcher_object.empty() && host.cap_perfmon && host.cap_sys_admin;
 }
 
 bool driver_known_with_xdp(const std::string& driver) {

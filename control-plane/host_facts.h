@@ -15,12 +15,13 @@ namespace bmc {
 struct HostFacts {
   std::string kernel_release;  // "6.1.0-18-amd64"
   unsigned kernel_major = 0, kernel_minor = 0;
-  bool btf = false;         // /sys/kernel/btf/vmlinux: kernel built with type information
-  std::optional<bool> jit;  // net.core.bpf_jit_enable; nothing: cannot be read
-  std::string bpffs_error;  // why the pin directory is not in bpffs; empty: it is
-  std::string cgroup2;      // mount point; empty: none
-  bool cap_bpf = false, cap_net_admin = false, cap_perfmon = false;  // effective here
-  std::string dispatcher_object;  // path of libxdp's xdp-dispatcher.o; empty: not installed
+  bool btf = false;                             // /sys/kernel/btf/vmlinux: kernel built with type information
+  std::optional<bool> jit;                      // net.core.bpf_jit_enable; nothing: cannot be read
+  std::string bpffs_error;                      // why the pin directory is not in bpffs; empty: it is
+  std::string cgroup2;                          // mount point; empty: none
+  bool cap_bpf = false, cap_net_admin = false;  // effective here: always needed
+  bool cap_perfmon = false, cap_sys_admin = false;  // effective here: needed by libxdp's dispatcher
+  std::string dispatcher_object;                    // path of libxdp's xdp-dispatcher.o; empty: not installed
 };
 
 // Always succeeds: what cannot be found out is absent.
@@ -48,6 +49,15 @@ struct InterfaceFacts {
 };
 
 InterfaceFacts interface_facts(const std::string& name);
+
+// Where libxdp pins the programs behind the dispatcher with this program id on this interface, whether there
+// is one or not (libxdp's protocol.org; its LIBXDP_BPFFS is heeded). Reading it needs no capability.
+std::string dispatcher_directory(int ifindex, std::uint32_t dispatcher_id);
+
+// Whether libxdp may use its dispatcher in this process. It reads the programs, and the type information,
+// that are attached already, which the kernel grants to CAP_SYS_ADMIN only; loading extensions takes
+// CAP_PERFMON.
+bool may_use_dispatcher(const HostFacts& host);
 
 // Whether a driver of this name is known to have had native XDP in Linux 6.1, our floor.
 bool driver_known_with_xdp(const std::string& driver);

@@ -22,6 +22,8 @@ namespace {
 
 constexpr const char* kVersionPin = "version";
 
+std::string next_of(const std::string& pin) { return pin + "_next"; }
+
 Result<void> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("cannot make " + path);
   struct stat status = {};
@@ -143,17 +145,13 @@ std::uint32_t pinned_program_id(const std::string& path) {
   return id ? *id : 0;
 }
 
-bool is_our_program(std::uint32_t id, const std::string& pin, const std::string& maps) {
-  if (id == 0) return false;
-  if (pinned_program_id(pin) == id) return true;
-  const Fd program(bpf_prog_get_fd_by_id(id));
-  if (!program) return false;
+bool uses_our_maps(int program_fd, const std::string& maps) {
   std::vector<__u32> used(64);
   bpf_prog_info info = {};
   info.nr_map_ids = static_cast<__u32>(used.size());
   info.map_ids = reinterpret_cast<std::uintptr_t>(used.data());
   __u32 bytes = sizeof info;
-  if (bpf_obj_get_info_by_fd(program.get(), &info, &bytes) != 0) return false;
+  if (bpf_obj_get_info_by_fd(program_fd, &info, &bytes) != 0) return false;
   used.resize(std::min<std::size_t>(info.nr_map_ids, used.size()));
   for (const std::string& name : names_in(maps)) {
     const Fd map(bpf_obj_get((maps + "/" + name).c_str()));
@@ -161,6 +159,26 @@ bool is_our_program(std::uint32_t id, const std::string& pin, const std::string&
     if (ours && std::find(used.begin(), used.end(), *ours) != used.end()) return true;
   }
   return false;
+}
+
+bool is_our_program(std::uint32_t id, const std::string& pin, const std::string& maps) {
+  if (id == 0) return false;
+  if (pinned_program_id(pin) == id || pinned_program_id(next_of(pin)) == id) return true;
+  const Fd program(bpf_prog_get_fd_by_id(id));
+  return program && uses_our_maps(program.get(), maps);
+}
+
+Result<void> announce_program(int fd, const std::string& pin) { return pin_over(fd, next_of(pin)); }
+
+Result<void> settle_program(const std::string& pin, std::uint32_t attached) {
+  const std::uint32_t announced = pinned_program_id(next_of(pin));
+  if (announced == 0) return {};
+  if (announced != attached) {
+    if (::unlink(next_of(pin).c_str()) != 0) return errno_error("cannot remove " + next_of(pin));
+    return {};
+  }
+  if (::rename(next_of(pin).c_str(), pin.c_str()) != 0) return errno_error("cannot rename to " + pin);
+  return {};
 }
 
 Result<void> pin_over(int fd, const std::string& path) {

@@ -5,8 +5,9 @@
 //   <pin>/version            map: the ABI version of everything below
 //   <pin>/maps/<name>        the application's maps
 //   <pin>/links/<name>       cgroup links
-//   <pin>/xdp/<ifindex>      XDP program; <ifindex>_record: how it was attached (attachment_record.h)
-//   <pin>/tc/<ifindex>       TC program;  <ifindex>_record
+//   <pin>/xdp/<ifindex>      XDP program; <ifindex>_next: about to be attached; <ifindex>_record: how it was
+//                            attached (attachment_record.h)
+//   <pin>/tc/<ifindex>       TC program, with the same two
 #ifndef BMC_CONTROL_PLANE_PINS_H
 #define BMC_CONTROL_PLANE_PINS_H
 
@@ -75,9 +76,17 @@ Result<Fd> lock_pins(const std::string& directory);
 // Names of the entries of a directory, sorted; empty where it does not exist.
 std::vector<std::string> names_in(const std::string& directory);
 
-// Whether the program is one that we attached: the pinned one at `pin` (a path), or one that uses a map
-// pinned in `maps` (a directory), which is so when bmcd was killed before it pinned the program.
+// A program that shall be attached is announced first, pinned at "<pin>_next", and settled, moved to "<pin>",
+// once it is: so whatever is attached is known by its pin, wherever bmcd may be killed. `attached` is the id
+// found at the hook. settle_program() also clears up what an earlier crash left.
+Result<void> announce_program(int fd, const std::string& pin);
+Result<void> settle_program(const std::string& pin, std::uint32_t attached);
+
+// Whether the program is one that we attached: pinned or announced at `pin`; or one that uses a map pinned in
+// `maps` (a directory), for programs that libxdp loaded and attached in one step. The latter can be seen with
+// CAP_SYS_ADMIN only.
 bool is_our_program(std::uint32_t id, const std::string& pin, const std::string& maps);
+bool uses_our_maps(int program_fd, const std::string& maps);
 
 // The id of the program pinned at `path`; 0: none.
 std::uint32_t pinned_program_id(const std::string& path);

@@ -61,6 +61,24 @@ std::string try_program_extension(const std::string& dispatcher_object) {
   return {};
 }
 
+void judge_dispatcher(const HostFacts& host, const std::optional<std::string>& error,
+                      control::ProbeReply& reply) {
+  const std::string alone = ": one XDP program per interface";
+  if (host.dispatcher_object.empty()) {
+    add(reply, "XDP dispatcher", Check::LIMITED, "libxdp's xdp-dispatcher.o is not installed" + alone,
+        "apt install libxdp1");
+  } else if (!may_use_dispatcher(host)) {
+    add(reply, "XDP dispatcher", Check::LIMITED, "not permitted to this process" + alone,
+        "to share interfaces with other XDP programs, give bmcd CAP_SYS_ADMIN and CAP_PERFMON at its start; "
+        "see bmcd.service");
+  } else if (error && !error->empty()) {
+    add(reply, "XDP dispatcher", Check::LIMITED, *error + alone,
+        "nothing to be done on this kernel; bmcd works without");
+  } else {
+    add(reply, "XDP dispatcher", Check::GOOD, "several XDP programs can share an interface");
+  }
+}
+
 void judge_queues(const InterfaceFacts& interface, control::ProbeReply& reply) {
   if (!interface.queues) return;
   const QueueCounts& queues = *interface.queues;
@@ -94,20 +112,7 @@ void judge_host(const HostFacts& host, const std::optional<std::string>& dispatc
       missing ? missing->finding
               : std::string("CAP_BPF CAP_NET_ADMIN") + (host.cap_perfmon ? " CAP_PERFMON" : ""),
       missing ? missing->remedy : "");
-  if (host.dispatcher_object.empty()) {
-    add(reply, "XDP dispatcher", Check::LIMITED,
-        "libxdp's xdp-dispatcher.o is not installed: one XDP program per interface", "apt install libxdp1");
-  } else if (!dispatcher_error) {
-    add(reply, "XDP dispatcher", Check::LIMITED, "not tried for lack of capabilities",
-        "run the probe as root");
-  } else {
-    add(reply, "XDP dispatcher", dispatcher_error->empty() ? Check::GOOD : Check::LIMITED,
-        dispatcher_error->empty() ? "several XDP programs can share an interface"
-                                  : *dispatcher_error + ": one XDP program per interface",
-        dispatcher_error->empty() ? ""
-        : host.cap_perfmon        ? "nothing to be done on this kernel; bmcd works without"
-                                  : "add CAP_PERFMON to the service, if interfaces must be shared");
-  }
+  judge_dispatcher(host, dispatcher_error, reply);
 }
 
 void judge_interface(const InterfaceFacts& interface, const HostFacts& host, control::ProbeReply& reply) {
@@ -142,7 +147,7 @@ void judge_interface(const InterfaceFacts& interface, const HostFacts& host, con
 control::ProbeReply probe_host(const std::string& pin_directory, const std::vector<std::string>& ifaces) {
   const HostFacts host = host_facts(pin_directory);
   std::optional<std::string> dispatcher_error;
-  if (!host.dispatcher_object.empty() && host.cap_bpf && host.cap_net_admin)
+  if (may_use_dispatcher(host) && host.cap_bpf && host.cap_net_admin)
     dispatcher_error = try_program_extension(host.dispatcher_object);
   control::ProbeReply reply;
   judge_host(host, dispatcher_error, reply);

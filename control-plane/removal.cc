@@ -18,43 +18,42 @@
 namespace bmc {
 namespace {
 
-class Removal {
+class Remover {
  public:
-  explicit Removal(const std::string& directory) : directory_(directory) {}
+  explicit Remover(const std::string& directory) : directory_(directory) {}
 
   // Interfaces' programs of one kind: `kind` is the folder of their pins.
   void programs(const std::string& kind, Result<std::string> (*detach)(const std::string&, int)) {
     for (const std::string& name : names_in(directory_ + "/" + kind)) {
-      const auto ifindex = parse_number(name, INT32_MAX);
-      if (!ifindex) continue;  // a record, which goes with its program
-      const std::string pin = directory_ + "/" + kind + "/" + name;
+      // What was announced or recorded without ever being pinned belongs to an interface as well.
+      const auto ifindex = parse_number(name.substr(0, name.find('_')), INT32_MAX);
+      if (!ifindex) continue;
+      const std::string pin = directory_ + "/" + kind + "/" + std::to_string(*ifindex);
       const auto record = read_record(pin);
       if (record && record->netns != current_netns()) {
-        removed_.push_back("pin only: the " + kind + " program on " + record->interface_name +
-                           " is in another network namespace; it passes all traffic and goes with its "
-                           "interface, or run this there");
+        removal_.removed.push_back(
+            "pin only: the " + kind + " program on " + record->interface_name +
+            " is in another network namespace; it passes all traffic and goes with its "
+            "interface, or run this there");
         note(remove_pin_and_record(pin));
         continue;
       }
       note(detach(directory_, static_cast<int>(*ifindex)));
     }
-    // Records whose program was never pinned.
-    for (const std::string& name : names_in(directory_ + "/" + kind))
-      unlink(directory_ + "/" + kind + "/" + name);
   }
 
   void links() {
     for (const std::string& name : names_in(directory_ + "/links")) {
       const Result<void> detached = detach_link(directory_ + "/links/" + name);
       note(detached);
-      if (detached) removed_.push_back("cgroup program " + name);
+      if (detached) removal_.removed.push_back("cgroup program " + name);
     }
   }
 
   void maps() {
     const auto names = names_in(directory_ + "/maps");
     for (const std::string& name : names) unlink(directory_ + "/maps/" + name);
-    if (!names.empty()) removed_.push_back(std::to_string(names.size()) + " maps");
+    if (!names.empty()) removal_.removed.push_back(std::to_string(names.size()) + " maps");
   }
 
   void directories() {
@@ -64,10 +63,7 @@ class Removal {
         note(Result<void>(errno_error("cannot remove " + directory_ + below)));
   }
 
-  Result<std::vector<std::string>> outcome() {
-    if (first_) return *first_;
-    return removed_;
-  }
+  Removal outcome() { return removal_; }
 
  private:
   void unlink(const std::string& path) {
@@ -76,38 +72,37 @@ class Removal {
   }
 
   void note(const Result<void>& result) {
-    if (!result && !first_) first_ = result.error();
+    if (!result && !removal_.error) removal_.error = result.error();
   }
 
   void note(const Result<std::string>& words) {
-    if (!words && !first_) first_ = words.error();
-    if (words && !words->empty()) removed_.push_back(*words);
+    if (!words && !removal_.error) removal_.error = words.error();
+    if (words && !words->empty()) removal_.removed.push_back(*words);
   }
 
   std::string directory_;
-  std::vector<std::string> removed_;
-  std::optional<Error> first_;
+  Removal removal_;
 };
 
 }  // namespace
 
-Result<std::vector<std::string>> remove_everything(const std::string& directory) {
+Removal remove_everything(const std::string& directory) {
   struct stat status = {};
   if (::stat(directory.c_str(), &status) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::vector<std::string>{};
-    return errno_error("cannot look at " + directory);
+    if (errno == ENOENT || errno == ENOTDIR) return {};
+    return {{}, errno_error("cannot look at " + directory)};
   }
   // Never walk and delete in an ordinary directory that a mistyped --pin names.
-  if (Result<void> bpffs = check_bpffs(directory); !bpffs) return bpffs.error();
+  if (Result<void> bpffs = check_bpffs(directory); !bpffs) return {{}, bpffs.error()};
   const auto lock = lock_pins(directory);
-  if (!lock) return lock.error();
-  Removal removal(directory);
-  removal.programs("xdp", detach_xdp);
-  removal.programs("tc", detach_tc);
-  removal.links();
-  removal.maps();
-  removal.directories();
-  return removal.outcome();
+  if (!lock) return {{}, lock.error()};
+  Remover remover(directory);
+  remover.programs("xdp", detach_xdp);
+  remover.programs("tc", detach_tc);
+  remover.links();
+  remover.maps();
+  remover.directories();
+  return remover.outcome();
 }
 
 }  // namespace bmc

@@ -4,6 +4,7 @@
 #ifndef BMC_CONTROL_PLANE_REMOVAL_H
 #define BMC_CONTROL_PLANE_REMOVAL_H
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,16 @@
 
 namespace bmc {
 
+struct Removal {
+  std::vector<std::string> removed;  // in words, one per thing
+  std::optional<Error> error;        // the first one; what it kept from being removed keeps its pin
+};
+
 // Removes XDP and TC programs from the interfaces of this network namespace, cgroup links, maps and the pin
-// directory itself; only what a bmcd with this directory attached. Says in words what went; nothing there is
-// fine and gives an empty list. EBUSY while a bmcd uses the directory. Goes on after an error and reports the
-// first one.
-Result<std::vector<std::string>> remove_everything(const std::string& directory);
+// directory itself; only what a bmcd with this directory attached. Nothing there is fine. EBUSY while a bmcd
+// uses the directory; EPERM where a program stands behind libxdp's dispatcher and this process may not change
+// that (see may_use_dispatcher). Goes on after an error.
+Removal remove_everything(const std::string& directory);
 
 }  // namespace bmc
 

@@ -81,6 +81,7 @@ Result<TcAttachment> TcAttachment::attach(Pins& pins, const Interface& interface
                             std::to_string(present) +
                             ") is at our handle and priority; take it off: tc filter del dev " +
                             interface.name + " egress pref " + std::to_string(kTcPriority)};
+  if (auto settled = settle_program(pin, present); !settled) return settled.error();
   BpfComplaints complaints;
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface.index, .attach_point = BPF_TC_EGRESS);
   const int made = bpf_tc_hook_create(&hook);
@@ -97,11 +98,12 @@ Result<TcAttachment> TcAttachment::attach(Pins& pins, const Interface& interface
   std::strncpy(record.interface_name, interface.name.c_str(), sizeof record.interface_name - 1);
   if (auto written = write_record(pin, record); !written) return written.error();
 
+  if (auto announced = announce_program(bpf_program__fd(&program), pin); !announced) return announced.error();
   LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = bpf_program__fd(&program), .flags = BPF_TC_F_REPLACE,
               .handle = kTcHandle, .priority = kTcPriority);
   if (const int failed = bpf_tc_attach(&hook, &options); failed != 0)
     return refused(interface, failed, complaints);
-  if (auto pinned = pin_over(bpf_program__fd(&program), pin); !pinned) return pinned.error();
+  if (auto settled = settle_program(pin, *id); !settled) return settled.error();
   TcAttachment attachment;
   attachment.interface_ = interface;
   attachment.program_id_ = *id;

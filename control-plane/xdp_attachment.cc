@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <xdp/libxdp.h>
 
+#include <cstring>
 #include <memory>
 
 #include "control-plane/attachment_record.h"
@@ -17,21 +19,18 @@
 namespace bmc {
 namespace {
 
-struct MultiprogCloser {
-  void operator()(xdp_multiprog* each) const { xdp_multiprog__close(each); }
-};
 struct ProgramCloser {
   void operator()(xdp_program* each) const { xdp_program__close(each); }
 };
-using MultiprogPtr = std::unique_ptr<xdp_multiprog, MultiprogCloser>;
 using ProgramPtr = std::unique_ptr<xdp_program, ProgramCloser>;
 
-// What of ours is on an interface. program_id 0: nothing; then `occupied` says whether others' are.
+// What is on an interface: the program `at_hook` (0: none), and ours, `program_id`, which is that one or
+// stands behind it where that one is libxdp's dispatcher (0: ours is not there).
 struct Present {
+  std::uint32_t at_hook = 0;
   std::uint32_t program_id = 0;
   bool native = false;
   bool dispatcher = false;
-  bool occupied = false;
 };
 
 // Where one of our programs stands; the paths of its pins.
@@ -40,34 +39,53 @@ struct Place {
   int ifindex;
 
   std::string pin() const { return pins + "/xdp/" + std::to_string(ifindex); }
-  bool is_ours(std::uint32_t id) const { return is_our_program(id, pin(), pins + "/maps"); }
 };
 
-MultiprogPtr programs_on(int ifindex) {
-  xdp_multiprog* found = xdp_multiprog__get_from_ifindex(ifindex);
-  return MultiprogPtr(libxdp_get_error(found) != 0 ? nullptr : found);
+// The one of ours behind a dispatcher, found in libxdp's pins; an empty Fd if there is none. Not the program
+// `except`, which was just attached.
+Fd ours_behind_dispatcher(const Place& place, const std::string& directory, std::uint32_t except) {
+  const std::string suffix = "-prog";
+  for (const std::string& name : names_in(directory)) {
+    if (name.size() < suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
+      continue;
+    Fd program(bpf_obj_get((directory + "/" + name).c_str()));
+    const auto id = program ? bmc::program_id(program.get()) : Result<std::uint32_t>(0u);
+    if (!id || *id == 0 || *id == except) continue;
+    if (pinned_program_id(place.pin()) == *id || uses_our_maps(program.get(), place.pins + "/maps"))
+      return program;
+  }
+  return {};
 }
 
-// `except`: a program of ours that does not count, because it was just attached.
+// Needs no capability where bmcd was not killed between an attach by libxdp itself and its pin.
 Present look(const Place& place, std::uint32_t except = 0) {
-  const MultiprogPtr programs = programs_on(place.ifindex);
-  if (!programs) return {};
+  LIBBPF_OPTS(bpf_xdp_query_opts, query);
+  BpfComplaints ignored;
   Present present;
-  present.occupied = true;
-  present.native = xdp_multiprog__attach_mode(programs.get()) == XDP_MODE_NATIVE;
-  const auto consider = [&](const xdp_program* program, bool dispatcher) {
-    const std::uint32_t id = program == nullptr ? 0 : xdp_program__id(program);
-    if (id == except || !place.is_ours(id)) return;
-    present.program_id = id;
-    present.dispatcher = dispatcher;
-  };
-  if (xdp_multiprog__is_legacy(programs.get())) {
-    consider(xdp_multiprog__main_prog(programs.get()), false);
-    return present;
+  if (bpf_xdp_query(place.ifindex, 0, &query) != 0) return present;
+  present.native = query.drv_prog_id != 0;
+  present.at_hook = present.native ? query.drv_prog_id : query.skb_prog_id;
+  if (present.at_hook == 0) return present;
+  const std::string directory = dispatcher_directory(place.ifindex, present.at_hook);
+  struct stat status = {};
+  present.dispatcher = ::stat(directory.c_str(), &status) == 0;
+  if (!present.dispatcher) {
+    if (present.at_hook != except && is_our_program(present.at_hook, place.pin(), place.pins + "/maps"))
+      present.program_id = present.at_hook;
+  } else if (const Fd ours = ours_behind_dispatcher(place, directory, except)) {
+    const auto id = bmc::program_id(ours.get());
+    present.program_id = id ? *id : 0;
   }
-  for (const xdp_program* each = nullptr; (each = xdp_multiprog__next_prog(each, programs.get())) != nullptr;)
-    consider(each, true);
   return present;
+}
+
+// One of ours, by whichever way leads to it: its pins, libxdp's pins, its id (CAP_SYS_ADMIN).
+Fd open_ours(const Place& place, const Present& present) {
+  for (const std::string& pin : {place.pin(), place.pin() + "_next"})
+    if (pinned_program_id(pin) == present.program_id) return Fd(bpf_obj_get(pin.c_str()));
+  if (present.dispatcher)
+    return ours_behind_dispatcher(place, dispatcher_directory(place.ifindex, present.at_hook), 0);
+  return Fd(bpf_prog_get_fd_by_id(present.program_id));
 }
 
 // Of everything that makes the loaded program what it is.
@@ -123,21 +141,28 @@ Attempt refused(int code, bool native, const Interface& interface, const Pins& p
       failure.code != EPERM && failure.code != ENODEV && failure.code != EBUSY && failure.code != EEXIST};
 }
 
-// As the interface's only program: in place of `old` (a program id) or, with 0, of none.
+// As the interface's only program: in place of `old`, one of ours, or, without, of none.
 Attempt attach_single(const Pins& pins, const Interface& interface, bool native, const XdpImage& image,
-                      std::uint32_t old) {
+                      const Fd& old) {
   const auto opened = open_image(image);
   if (!opened) return failed_attempt(opened.error());
   if (Result<void> loaded = load_object(*opened->object, image.program); !loaded)
     return failed_attempt(loaded.error());
   const int fd = bpf_program__fd(bpf_object__find_program_by_name(opened->object, image.program.c_str()));
-  const Fd old_program(old != 0 ? bpf_prog_get_fd_by_id(old) : -1);
-  LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old_program.get());
-  const std::uint32_t condition = old != 0 ? XDP_FLAGS_REPLACE : XDP_FLAGS_UPDATE_IF_NOEXIST;
+  const Place place{pins.directory(), interface.index};
+  if (Result<void> announced = announce_program(fd, place.pin()); !announced)
+    return failed_attempt(announced.error());
+  LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old.get());
+  const std::uint32_t condition = old ? XDP_FLAGS_REPLACE : XDP_FLAGS_UPDATE_IF_NOEXIST;
   BpfComplaints complaints;
   const int failed =
-      bpf_xdp_attach(interface.index, fd, mode_flag(native) | condition, old != 0 ? &options : nullptr);
-  if (failed != 0) return refused(failed, native, interface, pins, complaints);
+      bpf_xdp_attach(interface.index, fd, mode_flag(native) | condition, old ? &options : nullptr);
+  if (failed != 0) {
+    Attempt attempt = refused(failed, native, interface, pins, complaints);
+    if (Result<void> cleared = settle_program(place.pin(), 0); !cleared)
+      return failed_attempt(cleared.error());
+    return attempt;
+  }
   auto kept = duplicate(fd);
   if (!kept) return failed_attempt(kept.error());
   return Attempt{*std::move(kept), {0, {}}, false};
@@ -166,21 +191,32 @@ Attempt attach_through_libxdp(const Pins& pins, const Interface& interface, bool
 }
 
 Attempt attach_fresh(const Pins& pins, const Interface& interface, bool native, const XdpImage& image) {
+  const Present present = look({pins.directory(), interface.index});
+  const HostFacts host = host_facts(pins.directory());
+  if (!may_use_dispatcher(host)) {
+    if (present.at_hook == 0) return attach_single(pins, interface, native, image, {});
+    return refused(EBUSY, native, interface, pins, BpfComplaints());
+  }
   Attempt through = attach_through_libxdp(pins, interface, native, image);
-  if (through.program) return through;
+  if (through.program || present.at_hook != 0) return through;
   // Programs that load alone but not as an extension of the dispatcher, and errors of the dispatcher's own.
-  if (programs_on(interface.index)) return through;
   spdlog::debug("{}: libxdp: {}; trying without it", interface.name, through.error.what);
-  return attach_single(pins, interface, native, image, 0);
+  return attach_single(pins, interface, native, image, {});
 }
 
 Attempt replace(const Pins& pins, const Interface& interface, const Present& present, const XdpImage& image) {
-  if (!present.dispatcher) return attach_single(pins, interface, present.native, image, present.program_id);
+  const Fd old = open_ours({pins.directory(), interface.index}, present);
+  if (!present.dispatcher) return attach_single(pins, interface, present.native, image, old);
+  if (!may_use_dispatcher(host_facts(pins.directory())))
+    return failed_attempt(Error{
+        EPERM, "the former XDP program of bmcd stands behind libxdp's dispatcher on " + interface.name +
+                   ", which only CAP_SYS_ADMIN and CAP_PERFMON may change; start bmcd with them once, or "
+                   "take it off as root: bmcd --detach"});
   Attempt added = attach_through_libxdp(pins, interface, present.native, image);
   if (!added.program) return added;
-  const ProgramPtr old(xdp_program__from_id(present.program_id));
+  const ProgramPtr program(xdp_program__from_fd(old.get()));
   BpfComplaints complaints;
-  const int failed = xdp_program__detach(old.get(), interface.index, XDP_MODE_UNSPEC, 0);
+  const int failed = xdp_program__detach(program.get(), interface.index, XDP_MODE_UNSPEC, 0);
   if (failed != 0)
     spdlog::warn("{}: the former XDP program {} stays in the dispatcher behind the new one: {} {}",
                  interface.name, present.program_id, std::strerror(-failed), complaints.tail(2));
@@ -190,9 +226,52 @@ Attempt replace(const Pins& pins, const Interface& interface, const Present& pre
 std::string why_no_dispatcher(const HostFacts& host) {
   if (host.dispatcher_object.empty())
     return "no other XDP program can join: libxdp's xdp-dispatcher.o is not installed (apt install libxdp1)";
-  if (!host.cap_perfmon)
-    return "no other XDP program can join: libxdp's dispatcher needs CAP_PERFMON as well";
+  if (!may_use_dispatcher(host))
+    return "no other XDP program can join: libxdp's dispatcher needs CAP_SYS_ADMIN and CAP_PERFMON at the "
+           "start";
   return "no other XDP program can join: the kernel refuses libxdp's dispatcher (program extensions)";
+}
+
+bool mode_changes(const Present& present, XdpMode mode) {
+  return present.program_id != 0 && mode != XdpMode::kAuto && present.native != (mode == XdpMode::kNative);
+}
+
+// Whether what is attached is the same program with the same data and maps.
+bool is_unchanged(const Place& place, const Present& present, XdpMode mode, std::uint64_t wanted) {
+  const auto record = read_record(place.pin());
+  return present.program_id != 0 && !mode_changes(present, mode) && record &&
+         record->program_id == present.program_id && record->digest == wanted &&
+         record->netns == current_netns();
+}
+
+// `note` is told why the driver would not have it, where that was tried first.
+Attempt attach_anew(const Pins& pins, const Interface& interface, const Present& present, XdpMode mode,
+                    const XdpImage& image, std::string& note) {
+  if (present.program_id != 0 && !mode_changes(present, mode))
+    return replace(pins, interface, present, image);
+  if (present.program_id != 0) {
+    auto removed = detach_xdp(pins.directory(), interface.index);
+    if (!removed) return failed_attempt(std::move(removed).error());
+  }
+  Attempt attempt = attach_fresh(pins, interface, mode != XdpMode::kGeneric, image);
+  if (attempt.program || !attempt.refused_by_interface || mode != XdpMode::kAuto) return attempt;
+  note = attempt.error.what;
+  return attach_fresh(pins, interface, false, image);
+}
+
+Result<void> record(const Place& place, const Interface& interface, int program_fd, std::uint32_t id,
+                    std::uint64_t digest_of_image) {
+  if (pinned_program_id(place.pin() + "_next") == id) {
+    if (Result<void> settled = settle_program(place.pin(), id); !settled) return settled;
+  } else {
+    if (Result<void> pinned = pin_over(program_fd, place.pin()); !pinned) return pinned;
+  }
+  AttachmentRecord now;
+  now.program_id = id;
+  now.digest = digest_of_image;
+  now.netns = current_netns();
+  std::strncpy(now.interface_name, interface.name.c_str(), sizeof now.interface_name - 1);
+  return write_record(place.pin(), now);
 }
 
 }  // namespace
@@ -203,57 +282,33 @@ Result<XdpAttachment> XdpAttachment::attach(Pins& pins, const Interface& interfa
   const auto opened = open_image(image);
   if (!opened) return opened.error();
   const std::uint64_t wanted = image_digest(image, *opened->object);
-  Present present = look(place);
-  const bool mode_changes =
-      present.program_id != 0 && mode != XdpMode::kAuto && present.native != (mode == XdpMode::kNative);
+  const Present present = look(place);
+  if (auto settled = settle_program(place.pin(), present.at_hook); !settled) return settled.error();
+
   XdpAttachment attachment;
   attachment.interface_ = interface;
   attachment.pins_ = pins.directory();
-
-  const auto record = read_record(place.pin());
-  if (present.program_id != 0 && !mode_changes && record && record->program_id == present.program_id &&
-      record->digest == wanted && record->netns == current_netns()) {
-    attachment.program_ = Fd(bpf_prog_get_fd_by_id(present.program_id));
-    attachment.placement_.kept = true;
-  }
-
   Attempt attempt;
-  std::string note;
-  if (attachment.placement_.kept) {
-    attempt.program = std::move(attachment.program_);
-  } else if (present.program_id != 0 && !mode_changes) {
-    attempt = replace(pins, interface, present, image);
-  } else {
-    if (mode_changes) {
-      auto removed = detach_xdp(pins.directory(), interface.index);
-      if (!removed) return std::move(removed).error();
-    }
-    attempt = attach_fresh(pins, interface, mode != XdpMode::kGeneric, image);
-    if (!attempt.program && attempt.refused_by_interface && mode == XdpMode::kAuto) {
-      note = attempt.error.what;
-      attempt = attach_fresh(pins, interface, false, image);
-    }
+  if (is_unchanged(place, present, mode, wanted)) {
+    attempt.program = open_ours(place, present);
+    attachment.placement_.kept = static_cast<bool>(attempt.program);
   }
+  if (!attempt.program)
+    attempt = attach_anew(pins, interface, present, mode, image, attachment.placement_.note);
   if (!attempt.program) return std::move(attempt.error);
 
   const auto id = bmc::program_id(attempt.program.get());
   if (!id) return id.error();
-  if (!attachment.placement_.kept) {
-    if (auto pinned = pin_over(attempt.program.get(), place.pin()); !pinned) return pinned.error();
-    AttachmentRecord now;
-    now.program_id = *id;
-    now.digest = wanted;
-    now.netns = current_netns();
-    std::strncpy(now.interface_name, interface.name.c_str(), sizeof now.interface_name - 1);
-    if (auto written = write_record(place.pin(), now); !written) return written.error();
-  }
-  present = look(place);
+  if (!attachment.placement_.kept)
+    if (auto recorded = record(place, interface, attempt.program.get(), *id, wanted); !recorded)
+      return recorded.error();
+  const Present now = look(place);
   attachment.program_ = std::move(attempt.program);
   attachment.program_id_ = *id;
-  attachment.placement_.native = present.native;
-  attachment.placement_.dispatcher = present.dispatcher;
-  if (!present.dispatcher && note.empty()) note = why_no_dispatcher(host_facts(pins.directory()));
-  attachment.placement_.note = std::move(note);
+  attachment.placement_.native = now.native;
+  attachment.placement_.dispatcher = now.dispatcher;
+  if (!now.dispatcher && attachment.placement_.note.empty())
+    attachment.placement_.note = why_no_dispatcher(host_facts(pins.directory()));
   return attachment;
 }
 
@@ -272,28 +327,32 @@ std::string XdpAttachment::how() const {
 Result<std::string> detach_xdp(const std::string& directory, int ifindex) {
   const Place place{directory, ifindex};
   const auto record = read_record(place.pin());
+  const std::string name =
+      record ? std::string(record->interface_name) : "interface " + std::to_string(ifindex);
   std::string removed;
   // A replacement that was cut short leaves two of ours in the dispatcher.
   for (Present present = look(place); present.program_id != 0; present = look(place)) {
+    const Fd fd = open_ours(place, present);
     BpfComplaints complaints;
-    const Fd fd(bpf_prog_get_fd_by_id(present.program_id));
     int failed = 0;
-    if (present.dispatcher) {
-      const ProgramPtr program(xdp_program__from_fd(fd.get()));
-      failed = xdp_program__detach(program.get(), ifindex, XDP_MODE_UNSPEC, 0);
-    } else {
+    if (!present.dispatcher) {
       LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = fd.get());
       failed = bpf_xdp_detach(ifindex, mode_flag(present.native) | XDP_FLAGS_REPLACE, &options);
+    } else if (!may_use_dispatcher(host_facts(directory))) {
+      return Error{EPERM,
+                   "the XDP program on " + name +
+                       " stands behind libxdp's dispatcher, which only CAP_SYS_ADMIN and CAP_PERFMON may "
+                       "change; as root: bmcd --detach"};
+    } else {
+      const ProgramPtr program(xdp_program__from_fd(fd.get()));
+      failed = xdp_program__detach(program.get(), ifindex, XDP_MODE_UNSPEC, 0);
     }
     if (failed != 0) {
-      Error error = errno_error("cannot take XDP program " + std::to_string(present.program_id) +
-                                    " off interface " + std::to_string(ifindex),
-                                failed);
+      Error error = errno_error("cannot take the XDP program off " + name, failed);
       if (const std::string words = complaints.tail(3); !words.empty()) error.what += " (" + words + ")";
       return error;
     }
-    removed = "XDP program from " +
-              (record ? std::string(record->interface_name) : "interface " + std::to_string(ifindex));
+    removed = "XDP program from " + name;
   }
   if (Result<void> unpinned = remove_pin_and_record(place.pin()); !unpinned) return unpinned.error();
   return removed;

@@ -11,6 +11,7 @@
 #include "control-plane/bpf_object.h"
 #include "control-plane/control_client.h"
 #include "control-plane/probe.h"
+#include "control-plane/removal.h"
 
 namespace {
 
@@ -72,12 +73,13 @@ bmc::control::Request make_request(const Arguments& arguments, const std::string
   return request;
 }
 
-// Every interface but the loopback one.
+// Every interface that is up but the loopback one.
 std::vector<std::string> all_interfaces() {
   std::vector<std::string> names;
   struct if_nameindex* all = ::if_nameindex();
   for (const auto* each = all; each != nullptr && each->if_index != 0; ++each)
-    if (std::string(each->if_name) != "lo") names.emplace_back(each->if_name);
+    if (const auto facts = bmc::interface_facts(each->if_name); facts.up && !facts.loopback)
+      names.emplace_back(each->if_name);
   if (all != nullptr) ::if_freenameindex(all);
   return names;
 }
@@ -94,6 +96,18 @@ bmc::control::Response probe_here(const Arguments& arguments) {
 int complain(const std::string& text, int status) {
   std::fprintf(stderr, "bmcctl: %s\n", text.c_str());
   return status;
+}
+
+// What bmcd had given up the capabilities for; it no longer holds the directory.
+void remove_remains(bmc::control::Response& response) {
+  const bmc::Removal removal = bmc::remove_everything(response.detach().remaining());
+  for (const std::string& each : removal.removed) response.mutable_detach()->add_removed(each);
+  if (removal.error) {
+    response.set_code(static_cast<std::uint32_t>(removal.error->code));
+    response.set_error(removal.error->what);
+  } else {
+    response.mutable_detach()->clear_remaining();
+  }
 }
 
 int show(const Arguments& arguments, const bmc::control::Response& response) {
@@ -113,8 +127,9 @@ int run(const Arguments& arguments) {
   auto client = bmc::ControlClient::connect(arguments.socket);
   if (!client && command == "probe") return show(arguments, probe_here(arguments));
   if (!client) return complain(client.error().what, kNotRunning);
-  const auto response = client->ask(make_request(arguments, command));
+  auto response = client->ask(make_request(arguments, command));
   if (!response) return complain(response.error().what, kNotRunning);
+  if (!response->detach().remaining().empty()) remove_remains(*response);
   return show(arguments, *response);
 }
 

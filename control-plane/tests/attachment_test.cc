@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "control-plane/bpf_object.h"
@@ -205,6 +206,42 @@ TEST_P(XdpAttachments, RecognisesItsOwnAfterACrashBeforeThePin) {
 INSTANTIATE_TEST_SUITE_P(Modes, XdpAttachments,
                          testing::Values(XdpMode::kAuto, XdpMode::kNative, XdpMode::kGeneric),
                          [](const auto& mode) { return std::string(to_string(mode.param)); });
+
+// kill -9 in the moment after the attach: the program is announced and not settled yet.
+TEST_F(Attachments, AnnouncedProgramIsRecognisedAndSettled) {
+  VethPair veth("left", "right");
+  std::uint32_t first = 0;
+  {
+    Host host(directory_.path(), 0);
+    auto attached = XdpAttachment::attach(*host.pins(), veth.left(), XdpMode::kNative, host.image(1));
+    ASSERT_TRUE(attached) << attached.error().what;
+    first = attached->program_id();
+  }
+  const std::string pin = directory_.path() + "/xdp/" + std::to_string(veth.left().index);
+  ASSERT_EQ(::rename(pin.c_str(), (pin + "_next").c_str()), 0);
+  // Other maps: only the pin can tell.
+  std::filesystem::remove_all(directory_.path() + "/maps");
+  Host host(directory_.path(), 0);
+  auto attached = XdpAttachment::attach(*host.pins(), veth.left(), XdpMode::kNative, host.image(1));
+  ASSERT_TRUE(attached) << attached.error().what;
+  EXPECT_NE(attached->program_id(), first);
+  EXPECT_EQ(names_in(directory_.path() + "/xdp").size(), 2u);  // pin and record
+  EXPECT_EQ(pinned_program_id(pin), attached->program_id());
+}
+
+// The other half: announced and never attached.
+TEST_F(Attachments, AnnouncedProgramThatWasNeverAttachedIsForgotten) {
+  VethPair veth("left", "right");
+  Host host(directory_.path(), 0);
+  auto attached = XdpAttachment::attach(*host.pins(), veth.left(), XdpMode::kNative, host.image(1));
+  ASSERT_TRUE(attached);
+  const std::string pin = directory_.path() + "/xdp/" + std::to_string(veth.left().index);
+  ASSERT_TRUE(announce_program(bpf_program__fd(host.skeleton().progs.count_egress), pin));
+  attached = XdpAttachment::attach(*host.pins(), veth.left(), XdpMode::kNative, host.image(1));
+  ASSERT_TRUE(attached);
+  EXPECT_TRUE(attached->placement().kept);
+  EXPECT_EQ(names_in(directory_.path() + "/xdp").size(), 2u);
+}
 
 TEST_F(Attachments, XdpChangesBetweenDriverAndGeneric) {
   VethPair veth("left", "right");
@@ -414,13 +451,13 @@ TEST_F(Attachments, RemoveEverythingLeavesNothing) {
     ASSERT_TRUE(TcAttachment::attach(*host.pins(), veth.left(), *host.skeleton().progs.count_egress));
     ASSERT_TRUE(CgroupAttachment::attach(*host.pins(), "ingress", *host.skeleton().progs.count_cgroup,
                                          cgroup.path()));
-    const auto busy = remove_everything(directory_.path());
-    ASSERT_FALSE(busy);
-    EXPECT_EQ(busy.error().code, EBUSY);
+    const Removal busy = remove_everything(directory_.path());
+    ASSERT_TRUE(busy.error);
+    EXPECT_EQ(busy.error->code, EBUSY);
   }
-  const auto removed = remove_everything(directory_.path());
-  ASSERT_TRUE(removed) << removed.error().what;
-  EXPECT_EQ(removed->size(), 5u);
+  const Removal removal = remove_everything(directory_.path());
+  ASSERT_FALSE(removal.error) << removal.error->what;
+  EXPECT_EQ(removal.removed.size(), 5u);
   EXPECT_EQ(attached_xdp(veth.left()), 0u);
   EXPECT_EQ(attached_xdp(veth.right()), 0u);
   EXPECT_TRUE(programs_of(cgroup.path(), BPF_CGROUP_INET_INGRESS).empty());
@@ -428,9 +465,9 @@ TEST_F(Attachments, RemoveEverythingLeavesNothing) {
   EXPECT_EQ(bpf_tc_hook_create(&hook), 0);
   struct stat status = {};
   EXPECT_NE(::stat(directory_.path().c_str(), &status), 0);
-  const auto again = remove_everything(directory_.path());
-  ASSERT_TRUE(again);
-  EXPECT_TRUE(again->empty());
+  const Removal again = remove_everything(directory_.path());
+  EXPECT_FALSE(again.error);
+  EXPECT_TRUE(again.removed.empty());
 }
 
 TEST_F(Attachments, InterfaceThatWentIsNoObstacleToRemoval) {
@@ -440,8 +477,8 @@ TEST_F(Attachments, InterfaceThatWentIsNoObstacleToRemoval) {
     ASSERT_TRUE(XdpAttachment::attach(*host.pins(), veth.left(), XdpMode::kAuto, host.image(1)));
     ASSERT_TRUE(TcAttachment::attach(*host.pins(), veth.left(), *host.skeleton().progs.count_egress));
   }
-  const auto removed = remove_everything(directory_.path());
-  ASSERT_TRUE(removed) << removed.error().what;
+  const Removal removal = remove_everything(directory_.path());
+  ASSERT_FALSE(removal.error) << removal.error->what;
   struct stat status = {};
   EXPECT_NE(::stat(directory_.path().c_str(), &status), 0);
 }

@@ -17,7 +17,7 @@ HostFacts good_host() {
   host.btf = true;
   host.jit = true;
   host.cgroup2 = "/sys/fs/cgroup";
-  host.cap_bpf = host.cap_net_admin = host.cap_perfmon = true;
+  host.cap_bpf = host.cap_net_admin = host.cap_perfmon = host.cap_sys_admin = true;
   host.dispatcher_object = "/usr/lib/bpf/xdp-dispatcher.o";
   return host;
 }
