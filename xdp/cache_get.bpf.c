@@ -5,6 +5,7 @@
 
 #include "xdp/cache/admission.bpf.h"
 #include "xdp/cache/answer.bpf.h"
+#include "xdp/cache/multiget.bpf.h"
 #include "xdp/cache/request.bpf.h"
 
 SEC("xdp.frags")
@@ -20,6 +21,7 @@ int cache_get(struct xdp_md *ctx)
 	out = out ?: read_request(ctx, &request);
 	out = out ?: look_up(&request, &hit);
 	out = out ?: send_reply(ctx, &request, &hit);
+	out = out == STEP_MANY_KEYS ? (enum cache_counter)cache_answer_many(ctx) : out;
 	count(out);
 	return out == CACHE_TX_HIT ? XDP_TX : XDP_PASS;
 }

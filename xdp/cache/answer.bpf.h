@@ -58,6 +58,18 @@ static __always_inline enum cache_counter look_up(const struct request *request,
 	return may_answer(config, is_keepalive_due(config, now, hit->passed), request->packet.remote_be, now);
 }
 
+/* Keeps the padding behind a request, or puts it back. 0, or a negative errno. */
+static __noinline int move_trailer(struct xdp_md *ctx, __u32 offset, __u32 bytes, int back)
+{
+	struct scratch *scratch = scratch_get();
+
+	if (!scratch || !is_size(&bytes, TRAILER_MAX))
+		return -1;
+	if (back)
+		return (int)bpf_xdp_store_bytes(ctx, offset, scratch->trailer, bytes);
+	return (int)bpf_xdp_load_bytes(ctx, offset, scratch->trailer, bytes);
+}
+
 /*
  * Undoes what was done to a frame whose headers still stand: payload from `offset` on as it was, then the
  * trailer, then the length. Called when the copy turns out to be of a recycled entry.
@@ -71,25 +83,27 @@ static __noinline int restore_single(struct xdp_md *ctx, __u32 offset, __u32 tra
 	if (!scratch)
 		return 0;
 	length = scratch->key.length;
-	if (length < 1 || length > CACHE_KEY_MAX)
+	if (!is_size(&length, CACHE_KEY_MAX))
 		return 0;
 	bpf_xdp_store_bytes(ctx, offset, &get, sizeof(get));
 	bpf_xdp_store_bytes(ctx, offset + GET_BYTES, scratch->key.word, length);
 	bpf_xdp_store_bytes(ctx, offset + GET_BYTES + length, &crlf, sizeof(crlf));
-	if (trailer_bytes && trailer_bytes <= TRAILER_MAX)
-		bpf_xdp_store_bytes(ctx, offset + GET_BYTES + length + CRLF_BYTES, scratch->trailer, trailer_bytes);
+	if (trailer_bytes)
+		move_trailer(ctx, offset + GET_BYTES + length + CRLF_BYTES, trailer_bytes, 1);
 	return (int)bpf_xdp_adjust_tail(ctx, -(int)grown);
 }
 
-/* Copies the text to `at`. The last word overlaps the one before it: no text is shorter than a word. */
-static __always_inline int copy_text(__u8 *at, const __u8 *end, const struct cache_hit *hit)
+/* A text up to this long is copied a word at a time; for longer ones the helper's call is worth it. */
+#define TEXT_BY_WORDS_MAX 384u
+#define TEXT_BY_WORDS_MASK 511u
+
+/* Copies words. The last one overlaps the one before it: no text is shorter than a word. */
+static __always_inline int copy_words(__u8 *at, const __u8 *end, const struct cache_hit *hit)
 {
-	__u32 words = (hit->text_bytes - 1) / 8, last = opaque(hit->text_bytes - 8), i;
+	__u32 words = (hit->text_bytes - 1) / 8, last, i;
 	__u8 *to = at;
 
-	if (last > CACHE_TEXT_MAX - 8)
-		return 0;
-	for (i = 0; i < CACHE_TEXT_MAX / 8; i++) {
+	for (i = 0; i < TEXT_BY_WORDS_MAX / 8; i++) {
 		if (i >= words)
 			break;
 		if (to + 8 > end)
@@ -97,40 +111,66 @@ static __always_inline int copy_text(__u8 *at, const __u8 *end, const struct cac
 		*(__u64 *)to = load_text_word(hit->text + i * 8);
 		to += 8;
 	}
+	last = masked(hit->text_bytes - 8, TEXT_BY_WORDS_MASK);
 	to = at + last;
-	if (to + 8 + CACHE_END_BYTES > end)
+	if (to + 8 > end)
 		return 0;
 	*(__u64 *)to = load_text_word(hit->text + last);
-	*(__u32 *)(to + 8) = END_WORD;
-	to[12] = END_LAST;
 	return 1;
 }
 
+/* The entry's text and "END\r\n" at `offset` of the frame. 0: it did not fit, which the caller made sure it does. */
+static __always_inline int copy_text(struct xdp_md *ctx, __u32 offset, const struct cache_hit *hit)
+{
+	struct cursor frame = frame_of(ctx);
+	__u32 bytes = opaque(hit->text_bytes);
+	__u8 *at = (__u8 *)frame.at + offset, *after;
+
+	if (bytes < 8 || bytes > CACHE_TEXT_MAX)
+		return 0;
+	if (bytes <= TEXT_BY_WORDS_MAX && !copy_words(at, frame.end, hit))
+		return 0;
+	after = at + bytes;
+	asm volatile("" : "+r"(after));
+	if (after + CACHE_END_BYTES > frame.end)
+		return 0;
+	*(__u32 *)after = END_WORD;
+	after[4] = END_LAST;
+	return bytes <= TEXT_BY_WORDS_MAX || !bpf_xdp_store_bytes(ctx, offset, (void *)hit->text, bytes);
+}
+
 /*
- * Grows the frame to the reply and writes the payload, but no header: STEP_ON, or the frame is as it was.
- * A frame in several buffers cannot be grown in place: then it does not end where it should.
+ * Makes the frame `grown` bytes longer, so that a payload of `bytes` ends where it ends; or leaves it alone.
+ * A frame in several buffers cannot be grown in place: its first buffer does not end there.
  */
+static __always_inline enum cache_counter grow_frame(struct xdp_md *ctx, __u32 payload_offset, __u32 bytes, __u32 grown)
+{
+	struct cursor frame;
+
+	if (bpf_xdp_adjust_tail(ctx, (int)grown))
+		return CACHE_PASS_NO_ROOM;
+	frame = frame_of(ctx);
+	if (frame.at + payload_offset + bytes == frame.end)
+		return STEP_ON;
+	bpf_xdp_adjust_tail(ctx, -(int)grown);
+	return CACHE_PASS_NO_ROOM;
+}
+
+/* Grows the frame to the reply and writes the payload, but no header: STEP_ON, or the frame is as it was. */
 static __always_inline enum cache_counter write_payload(struct xdp_md *ctx, const struct request *request,
 							const struct cache_hit *hit, const struct reply *reply,
 							__u32 payload_offset)
 {
 	__u32 trailer = request->packet.trailer_bytes;
 	__u32 grown = reply->payload_bytes - request->packet.payload_bytes - trailer;
-	__u32 request_end = payload_offset + request->packet.payload_bytes;
-	struct cursor frame;
-	__u8 *at;
+	enum cache_counter out;
 
-	if (trailer && trailer <= TRAILER_MAX && bpf_xdp_load_bytes(ctx, request_end, request->scratch->trailer, trailer))
+	if (trailer && move_trailer(ctx, payload_offset + request->packet.payload_bytes, trailer, 0))
 		return CACHE_PASS_NO_ROOM;
-	if (bpf_xdp_adjust_tail(ctx, (int)grown))
-		return CACHE_PASS_NO_ROOM;
-	frame = frame_of(ctx);
-	at = (__u8 *)frame.at + payload_offset;
-	if (at + reply->payload_bytes != frame.end) {
-		bpf_xdp_adjust_tail(ctx, -(int)grown);
-		return CACHE_PASS_NO_ROOM;
-	}
-	copy_text(at + CACHE_UDP_HEADER, frame.end, hit);
+	out = grow_frame(ctx, payload_offset, reply->payload_bytes, grown);
+	if (out)
+		return out;
+	copy_text(ctx, payload_offset + CACHE_UDP_HEADER, hit);
 	read_barrier(request->scratch);
 	if (hit_is_whole(hit))
 		return STEP_ON;

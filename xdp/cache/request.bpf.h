@@ -14,12 +14,15 @@
 #define EVERY_BYTE 0x0101010101010101ull
 #define EVERY_TOP 0x8080808080808080ull
 
-/* Whether a byte of the word may not stand in a key: 0..0x20 (space and controls) or 0x7f. Exact. */
-static __always_inline int has_no_key_byte(__u64 word)
+/*
+ * Marks, at their top bits, the bytes of a word that may not stand in a key: 0..0x20 (space, controls) and
+ * 0x7f. The lowest mark is exact, and so is that there is none; marks above the lowest may be wrong.
+ */
+static __always_inline __u64 no_key_bytes(__u64 word)
 {
 	__u64 del = word ^ EVERY_BYTE * 0x7f;
 
-	return (((word - EVERY_BYTE * 0x21) & ~word) | ((del - EVERY_BYTE) & ~del)) & EVERY_TOP ? 1 : 0;
+	return (((word - EVERY_BYTE * 0x21) & ~word) | ((del - EVERY_BYTE) & ~del)) & EVERY_TOP;
 }
 
 /* A checksum that does not match is the stack's to judge: it may be one the NIC was to fill in. */
@@ -64,7 +67,7 @@ static __always_inline enum cache_counter read_words(const __u8 *at, const __u8 
 			return CACHE_PASS_SHORT;
 		word = load_text_word(at);
 		at += 8;
-		if (has_no_key_byte(word))
+		if (no_key_bytes(word))
 			return STEP_MANY_KEYS;
 		hash = cache_hash_word(hash, word);
 		*sum = checksum_add(*sum, word);
@@ -73,7 +76,7 @@ static __always_inline enum cache_counter read_words(const __u8 *at, const __u8 
 	if (rest) {
 		/* Ends with the key, begins before it: always within the packet, unlike a word that begins there. */
 		word = load_text_word(key_end - 8) >> (64 - 8 * rest);
-		if (has_no_key_byte(word | ~first_bytes_mask(rest)))
+		if (no_key_bytes(word | ~first_bytes_mask(rest)))
 			return STEP_MANY_KEYS;
 		hash = cache_hash_word(hash, word);
 		*sum = checksum_add(*sum, word);

@@ -36,10 +36,14 @@ _Static_assert(CACHE_TX_HIT == 0, "a step's verdict is true exactly if the packe
 #define END_LAST '\n'
 #define KEY_OFFSET (CACHE_UDP_HEADER + GET_BYTES) /* of the first key in the payload */
 
+/* Room for a payload, a word of zeros and what the read of a key overruns (256); a power of two. */
+#define REQUEST_BYTES 2048u
+_Static_assert(REQUEST_BYTES >= CACHE_REQUEST_MAX + 8 + CACHE_KEY_WORDS * 8, "room for a request");
+
 /* One key's part of a reply to many. */
 struct part {
-	__u64 way;
-	__u64 generation;
+	__u64 way;        /* tells where the text is */
+	__u64 generation; /* of its segment */
 	__u32 text_bytes;
 	__u16 text_sum;
 	__u16 reserved;
@@ -55,7 +59,7 @@ struct many {
 	__u32 payload_bytes;  /* of the request */
 	__u32 trailer_bytes;
 	__u32 server;
-	__u32 position;       /* in the request, of the next key */
+	__u32 position;       /* in the request, of the next key; then in the reply, of the next part */
 	__u32 parts;
 	__u32 keepalive_due;
 	struct part part[CACHE_MULTIGET_MAX];
@@ -66,7 +70,7 @@ struct scratch {
 	__u64 barrier;
 	__u8 trailer[16];
 	struct many many;
-	__u8 request[CACHE_REQUEST_MAX + 8 + 256]; /* + a word of zeros + what a read of a key may overrun */
+	__u8 request[REQUEST_BYTES];
 };
 
 struct {

@@ -70,6 +70,19 @@ static __always_inline __u32 opaque(__u32 value)
 	return value;
 }
 
+/*
+ * Whether 1 <= *size <= max, so that the verifier of 6.1 believes it too: it learns a lower bound only from a
+ * comparison in order, which opaque() and the sign keep the compiler from making a test for zero.
+ */
+static __always_inline int is_size(__u32 *size, __u32 max)
+{
+	*size = opaque(*size);
+	if (*size > max)
+		return 0;
+	*size = opaque(*size);
+	return (int)*size > 0;
+}
+
 /* The value, for the verifier within the mask and nothing else. */
 static __always_inline __u32 masked(__u32 value, __u32 mask)
 {
