@@ -34,8 +34,8 @@
  *          consumed; they stay until (a).
  *      So at L's grant every unanswered O is older than or equal to `unanswered_ns`.
  *  (4) barrier_done_ns says that all that arrived before it is answered or gone. If the last release
- *      is not later than barrier_done_ns, an O that arrived before that release is gone: no harm. If
- *      unanswered_ns is not later than barrier_done_ns, every O is gone: no harm. Otherwise: refuse.
+ *      is before barrier_done_ns, an O that arrived before that release is gone: no harm. If
+ *      unanswered_ns is before barrier_done_ns, every O is gone: no harm. Otherwise: refuse.
  *
  * A CPU that finds the slot BUSY never waits: a datagram is then (3b), a reply simply does not fill,
  * and its tag, if its owner was about to replace it, is (3a).
@@ -92,6 +92,7 @@ static __always_inline struct lease_identity lease_identify(__u32 server, const 
  * The next three only matter for LEASE_WISH_FILL and must have been read in this order: first the
  * guard's and the global word (both with nothing in flight; their generations make the stamp), then
  * last_release_ns, the later of the guard's and the server's global_release_ns, then barrier_done_ns.
+ * Whatever changes values without a reply (a delayed flush that acts, a bump) is a release as well.
  */
 struct lease_request {
 	__u64 tag;
@@ -107,6 +108,12 @@ struct lease_request {
 #define LEASE_KEEP 0ull
 #define LEASE_CONSUME 1ull
 
+/* Is a datagram of that time (0: there was none) perhaps still unanswered? What arrived before the barrier is not. */
+static __always_inline int lease_may_linger(__u64 time_ns, __u64 barrier_done_ns)
+{
+	return time_ns && time_ns >= barrier_done_ns;
+}
+
 static __always_inline enum lease_result lease_record(struct lease *lease, const struct lease_request *request)
 {
 	__u64 before = shared_load(&lease->tag);
@@ -121,8 +128,8 @@ static __always_inline enum lease_result lease_record(struct lease *lease, const
 	if (before)
 		shared_max(&lease->unanswered_ns, lease->arrival_ns);
 	if (request->wish == LEASE_WISH_FILL && request->key_hash) {
-		if (request->last_release_ns > request->barrier_done_ns &&
-		    shared_load(&lease->unanswered_ns) > request->barrier_done_ns) {
+		if (lease_may_linger(request->last_release_ns, request->barrier_done_ns) &&
+		    lease_may_linger(shared_load(&lease->unanswered_ns), request->barrier_done_ns)) {
 			result = LEASE_RECORD_AMBIGUOUS;
 		} else {
 			result = LEASE_RECORD_GRANTED;
@@ -154,7 +161,7 @@ static __always_inline void do_lease_consume(struct lease *lease, __u64 tag, __u
 		shared_swap(&lease->tag, tag);
 		return;
 	}
-	if (shared_load(&lease->unanswered_ns) > barrier_done_ns)
+	if (lease_may_linger(shared_load(&lease->unanswered_ns), barrier_done_ns))
 		shared_max(&lease->unanswered_ns, lease->arrival_ns);
 	shared_swap(&lease->tag, 0);
 }

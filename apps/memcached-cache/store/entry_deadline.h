@@ -42,8 +42,10 @@ inline bool set_entry_deadline(const StoreMemory& store, std::uint64_t way, std:
   if ((way & WAY_VALID) == 0 || index >= store.segment_count || offset > STORE_OFFSET_MAX) return false;
   struct segment& segment = store.segments[index];
   const SegmentPin pin(segment);
-  if (((shared_load(&segment.generation) ^ way >> WAY_GENERATION_SHIFT) & WAY_GENERATION_MASK) != 0) return false;
-  auto* entry = reinterpret_cast<struct entry*>(store.log + (std::size_t{index} << CACHE_SEGMENT_SHIFT) + offset);
+  if (((shared_load(&segment.generation) ^ way >> WAY_GENERATION_SHIFT) & WAY_GENERATION_MASK) != 0)
+    return false;
+  auto* entry =
+      reinterpret_cast<struct entry*>(store.log + (std::size_t{index} << CACHE_SEGMENT_SHIFT) + offset);
   if (((shared_load(&entry->stamp_key) ^ stamp) & CACHE_STAMP_MASK) != 0) return false;
   return shared_swap_if_u32(&entry->deadline, CACHE_DEADLINE_UNKNOWN, deadline) == CACHE_DEADLINE_UNKNOWN;
 }

@@ -24,9 +24,10 @@ struct StoreLayout {
   // What the kernel allocates for them (each array in whole pages; with CAP_PERFMON, without which it
   // rounds every count up to a power of two).
   std::uint64_t bytes() const {
-    return pages(std::uint64_t{segment_count} * CACHE_SEGMENT_BYTES) + pages(segment_count * sizeof(segment)) +
-           pages(bucket_count * sizeof(bucket)) + pages(guard_count * sizeof(guard)) +
-           pages(guard_count * sizeof(ttl_hint)) + pages(lease_count * sizeof(lease));
+    return pages(std::uint64_t{segment_count} * CACHE_SEGMENT_BYTES) +
+           pages(segment_count * sizeof(segment)) + pages(bucket_count * sizeof(bucket)) +
+           pages(guard_count * sizeof(guard)) + pages(guard_count * sizeof(ttl_hint)) +
+           pages(lease_count * sizeof(lease));
   }
 
   static std::uint64_t pages(std::uint64_t bytes) { return (bytes + 4095) & ~std::uint64_t{4095}; }
@@ -42,7 +43,9 @@ inline constexpr std::uint64_t kBucketBytesPerSegment =
 // A guard and its hint are 48 bytes: 2.3 % of the memory. Some 20 keys of that size share one, so a write
 // also refuses what is stored of the other 19. Twice as many guards would leave less than 65 % payload.
 inline constexpr std::uint64_t kBytesPerGuard = 2048;
-inline constexpr std::uint64_t kBytesPerLease = 16384;
+
+// Two requests awaiting their replies at the same time in one slot cost one of them its fill, no more.
+inline constexpr std::uint64_t kBytesPerLease = 32768;
 
 // A limit that holds: bytes() of the result is at most `memory_bytes`.
 inline Result<StoreLayout> size_store(std::uint64_t memory_bytes) {
@@ -61,7 +64,8 @@ inline Result<StoreLayout> size_store(std::uint64_t memory_bytes) {
     return Error{EINVAL, "memory " + std::to_string(memory_bytes) + " bytes is too little: give at least " +
                              std::to_string(kLeast >> 20) + "MiB"};
   }
-  const std::uint64_t segments = std::min<std::uint64_t>((memory_bytes - fixed) / kPerSegment, 1u << WAY_SEGMENT_BITS);
+  const std::uint64_t segments =
+      std::min<std::uint64_t>((memory_bytes - fixed) / kPerSegment, 1u << WAY_SEGMENT_BITS);
   layout.segment_count = static_cast<std::uint32_t>(segments);
   // What is too little for one more segment goes to the index, unless the log is as large as it can be.
   const std::uint64_t rest = memory_bytes - fixed - segments * (CACHE_SEGMENT_BYTES + sizeof(segment));

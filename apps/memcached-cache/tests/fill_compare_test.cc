@@ -12,7 +12,9 @@ namespace {
 
 class FillCompareTest : public FillTest {
  protected:
-  static std::uint8_t& passed(const std::string& key) { return store().bucket_of(store().hash(key)).passed[0]; }
+  static std::uint8_t& passed(const std::string& key) {
+    return store().bucket_of(store().hash(key)).passed[0];
+  }
 
   // Units of bucket.passed while a deadline is unknown: waits for a new one.
   static void await_next_ask_tick() {
@@ -32,7 +34,8 @@ TEST_F(FillCompareTest, EqualIsNotStoredAgain) {
 
 TEST_F(FillCompareTest, ADifferenceKillsTheEntry) {
   const std::string same(300, 'd');
-  for (const std::string& other : {same.substr(0, 299) + "e", "D" + same.substr(1), same + "d", same.substr(1)}) {
+  for (const std::string& other :
+       {same.substr(0, 299) + "e", "D" + same.substr(1), same + "d", same.substr(1)}) {
     ASSERT_EQ(fill_for_ever("key", same), one(CACHE_FILL_OK));
     EXPECT_EQ(fill("key", other), one(CACHE_COMPARE_MISMATCH));
     EXPECT_TRUE(store().entries("key").empty());

@@ -66,7 +66,9 @@ class FillStore : public CacheStore {
   }
 
   ttl_hint& hint_of(std::uint64_t hash) { return hints_[cache_guard_index(hash, control().guard_mask)]; }
-  struct lease& lease(std::uint32_t slot) { return leases_[slot]; }
+  struct lease& lease(std::uint32_t slot) {
+    return leases_[slot];
+  }
   log_state& head() { return head_[0]; }
   StoreMemory memory() { return {&segment(0), log(0), control().segment_count}; }
 
@@ -167,8 +169,8 @@ class FillTest : public testing::Test {
     struct lease& slot = lease_slot(get, &request.tag);
     request.key_hash = hash;
     request.stamp = store().stamp(hash, get.server);
-    request.last_release_ns = std::max(store().guard_of(hash).last_release_ns,
-                                       store().server(get.server).global_release_ns);
+    request.last_release_ns =
+        std::max(store().guard_of(hash).last_release_ns, store().server(get.server).global_release_ns);
     request.barrier_done_ns = store().server(get.server).barrier_done_ns;
     request.arrival_ns = monotonic_ns();
     request.wish = get.wish;
@@ -217,7 +219,9 @@ class FillTest : public testing::Test {
     store().hint_of(hash) = {0, hash, GUARD_GENERATION(store().guard_of(hash).word), deadline, 0};
   }
 
-  static void write_arrives(const std::string& key) { guard_arrive(&store().guard_of(store().hash(key)).word); }
+  static void write_arrives(const std::string& key) {
+    guard_arrive(&store().guard_of(store().hash(key)).word);
+  }
 
   static void write_released(const std::string& key) {
     auto& guard = store().guard_of(store().hash(key));

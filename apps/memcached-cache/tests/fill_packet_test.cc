@@ -64,7 +64,8 @@ TEST_F(FillPacketTest, VlanTagInTheFrame) {
 
 TEST_F(FillPacketTest, TwoVlanTagsAreNobodys) {
   arrive("key");
-  EXPECT_EQ(run(frame(Ethernet{} / Vlan{} / Vlan{} / ipv4() / udp() / Memcached{} / Text{kText})), Counters{});
+  EXPECT_EQ(run(frame(Ethernet{} / Vlan{} / Vlan{} / ipv4() / udp() / Memcached{} / Text{kText})),
+            Counters{});
 }
 
 TEST_F(FillPacketTest, OtherPacketsAreNobodys) {
@@ -119,9 +120,12 @@ TEST_F(FillPacketTest, LengthsMustAgree) {
 
 TEST_F(FillPacketTest, FrameHeaderMustSayZeroOfOne) {
   arrive("key");
-  EXPECT_EQ(run(frame(Ethernet{} / ipv4() / udp() / Memcached{.sequence = 1} / Text{kText})), one(CACHE_FILL_SHAPE));
-  EXPECT_EQ(run(frame(Ethernet{} / ipv4() / udp() / Memcached{.total = 2} / Text{kText})), one(CACHE_FILL_SHAPE));
-  EXPECT_EQ(run(frame(Ethernet{} / ipv4() / udp() / Memcached{.total = 0} / Text{kText})), one(CACHE_FILL_SHAPE));
+  EXPECT_EQ(run(frame(Ethernet{} / ipv4() / udp() / Memcached{.sequence = 1} / Text{kText})),
+            one(CACHE_FILL_SHAPE));
+  EXPECT_EQ(run(frame(Ethernet{} / ipv4() / udp() / Memcached{.total = 2} / Text{kText})),
+            one(CACHE_FILL_SHAPE));
+  EXPECT_EQ(run(frame(Ethernet{} / ipv4() / udp() / Memcached{.total = 0} / Text{kText})),
+            one(CACHE_FILL_SHAPE));
   EXPECT_EQ(run(frame(Ethernet{} / ipv4() / udp() / Memcached{} / Text{kText})), one(CACHE_FILL_OK));
 }
 
@@ -133,8 +137,9 @@ TEST_F(FillPacketTest, SeveralDatagramsInOnePacket) {
 TEST_F(FillPacketTest, ThePortMustBeTheAddressOwn) {
   store().serve(2, "192.0.2.7", 11311);
   arrive("key");
-  EXPECT_EQ(run(frame(Ethernet{} / ipv4() / UDP{.from = 11311, .to = kClientPort} / Memcached{} / Text{kText})),
-            Counters{});
+  EXPECT_EQ(
+      run(frame(Ethernet{} / ipv4() / UDP{.from = 11311, .to = kClientPort} / Memcached{} / Text{kText})),
+      Counters{});
   arrive("key", {.server = 2});
   EXPECT_EQ(run(frame(Ethernet{} / IPv4{.from = "192.0.2.7", .to = "192.0.2.10"} /
                       UDP{.from = 11311, .to = kClientPort} / Memcached{} / Text{kText})),

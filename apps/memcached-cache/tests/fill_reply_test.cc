@@ -28,14 +28,16 @@ Read read(const std::string& text, char behind = 'x') {
   const auto length = std::min<std::size_t>(text.size(), REPLY_BUFFER_MASK - CACHE_UDP_HEADER);
   std::memcpy(payload + CACHE_UDP_HEADER, text.data(), length);
   Read result{};
-  result.shape = reply_read(&buffer, static_cast<std::uint32_t>(length + CACHE_UDP_HEADER), kSeed, &result.value);
+  result.shape =
+      reply_read(&buffer, static_cast<std::uint32_t>(length + CACHE_UDP_HEADER), kSeed, &result.value);
   return result;
 }
 
 // The same by std::string, as the protocol says it.
 std::optional<std::string> key_of_whole_value(const std::string& text) {
   if (!text.starts_with("VALUE ") || text.size() > CACHE_REPLY_MAX - CACHE_UDP_HEADER) return {};
-  const auto key_end = text.find(' ', 6);  // other bytes of a key are memcached's to judge: it echoes the request's
+  const auto key_end =
+      text.find(' ', 6);  // other bytes of a key are memcached's to judge: it echoes the request's
   if (key_end == std::string::npos) return {};
   const auto flags_end = text.find(' ', key_end + 1);
   if (flags_end == std::string::npos) return {};
@@ -44,7 +46,8 @@ std::optional<std::string> key_of_whole_value(const std::string& text) {
   const auto flags = text.substr(key_end + 1, flags_end - key_end - 1);
   const auto bytes = text.substr(flags_end + 1, line - flags_end - 1);
   const auto plain = [](const std::string& number, std::size_t most) {
-    return !number.empty() && number.size() <= most && number.find_first_not_of("0123456789") == std::string::npos;
+    return !number.empty() && number.size() <= most &&
+           number.find_first_not_of("0123456789") == std::string::npos;
   };
   if (key_end == 6 || key_end - 6 > CACHE_KEY_MAX || !plain(flags, 20) || !plain(bytes, 4)) return {};
   const auto data = line + 2, size = std::stoul(bytes);
@@ -62,7 +65,8 @@ void expect_value(const std::string& key, std::uint32_t flags, const std::string
 }
 
 TEST(FillReply, EveryKeyLength) {
-  for (std::size_t length = 1; length <= CACHE_KEY_MAX; ++length) expect_value(std::string(length, 'k'), 0, "v");
+  for (std::size_t length = 1; length <= CACHE_KEY_MAX; ++length)
+    expect_value(std::string(length, 'k'), 0, "v");
   EXPECT_EQ(read(value_text(std::string(251, 'k'), 0, "v") + "END\r\n").shape, REPLY_OTHER);
   EXPECT_EQ(read(value_text(std::string(300, 'k'), 0, "v") + "END\r\n").shape, REPLY_OTHER);
   EXPECT_EQ(read(value_text("", 0, "v") + "END\r\n").shape, REPLY_OTHER);
@@ -93,16 +97,31 @@ TEST(FillReply, Miss) {
 }
 
 TEST(FillReply, OtherForms) {
-  for (const std::string text :
-       {"VALUE k 0 1 77\r\nv\r\nEND\r\n",                  // cas field
-        "VALUE k 0 1\r\nv\r\nVALUE l 0 1\r\nw\r\nEND\r\n",  // two values
-        "VALUE k 0 1\r\nv\r\n",                             // one part of several
-        "VALUE k 0 2\r\nv\r\nEND\r\n", "VALUE k 0 0\r\nv\r\nEND\r\n", "VALUE k 0 1\r\nv\r\nEND\r\nx",
-        "VALUE k 0 1\r\nv\r\nEND\r", "VALUE k 0 1\r\nv\r\nENDS\r\n", "VALUE k 0 1\r\nvxxEND\r\n",
-        "VALUE k 0 x\r\nv\r\nEND\r\n", "VALUE k  1\r\nv\r\nEND\r\n", "VALUE k -1 1\r\nv\r\nEND\r\n",
-        "VALUE k 0 \r\nv\r\nEND\r\n", "VALUE k 0 1\nv\r\nEND\r\n", "VALUE k 0 00001\r\nv\r\nEND\r\n",
-        "VALUE k 000000000000000000000 1\r\nv\r\nEND\r\n", "VALUE k 0 1\rxv\r\nEND\r\n", "value k 0 1\r\nv\r\nEND\r\n",
-        "STORED\r\n", "ERROR\r\n", "SERVER_ERROR out of memory\r\n", "VA 1 t\r\nv\r\n", "VALUE ", "", "E"}) {
+  for (const std::string text : {"VALUE k 0 1 77\r\nv\r\nEND\r\n",                   // cas field
+                                 "VALUE k 0 1\r\nv\r\nVALUE l 0 1\r\nw\r\nEND\r\n",  // two values
+                                 "VALUE k 0 1\r\nv\r\n",                             // one part of several
+                                 "VALUE k 0 2\r\nv\r\nEND\r\n",
+                                 "VALUE k 0 0\r\nv\r\nEND\r\n",
+                                 "VALUE k 0 1\r\nv\r\nEND\r\nx",
+                                 "VALUE k 0 1\r\nv\r\nEND\r",
+                                 "VALUE k 0 1\r\nv\r\nENDS\r\n",
+                                 "VALUE k 0 1\r\nvxxEND\r\n",
+                                 "VALUE k 0 x\r\nv\r\nEND\r\n",
+                                 "VALUE k  1\r\nv\r\nEND\r\n",
+                                 "VALUE k -1 1\r\nv\r\nEND\r\n",
+                                 "VALUE k 0 \r\nv\r\nEND\r\n",
+                                 "VALUE k 0 1\nv\r\nEND\r\n",
+                                 "VALUE k 0 00001\r\nv\r\nEND\r\n",
+                                 "VALUE k 000000000000000000000 1\r\nv\r\nEND\r\n",
+                                 "VALUE k 0 1\rxv\r\nEND\r\n",
+                                 "value k 0 1\r\nv\r\nEND\r\n",
+                                 "STORED\r\n",
+                                 "ERROR\r\n",
+                                 "SERVER_ERROR out of memory\r\n",
+                                 "VA 1 t\r\nv\r\n",
+                                 "VALUE ",
+                                 "",
+                                 "E"}) {
     EXPECT_EQ(read(text).shape, REPLY_OTHER) << text;
     EXPECT_FALSE(key_of_whole_value(text)) << text;
   }
@@ -115,18 +134,22 @@ TEST(FillReply, BytesBehindTheDatagramDoNotCount) {
     reply_buffer buffer{};
     std::memcpy(reinterpret_cast<char*>(&buffer) + CACHE_UDP_HEADER, text.data(), text.size());
     reply_value value{};
-    EXPECT_EQ(reply_read(&buffer, static_cast<std::uint32_t>(length + CACHE_UDP_HEADER), kSeed, &value), REPLY_OTHER)
+    EXPECT_EQ(reply_read(&buffer, static_cast<std::uint32_t>(length + CACHE_UDP_HEADER), kSeed, &value),
+              REPLY_OTHER)
         << length;
   }
 }
 
 TEST(FillReply, AgreesWithAPlainReadingOnDamagedReplies) {
   std::mt19937 random(7);
-  const std::string parts[] = {"VALUE ", " ", "0", "12", "\r\n", "END\r\n", "k", "key", "\r", "\n", "9", "VALUE"};
+  const std::string parts[] = {"VALUE ", " ",   "0",  "12", "\r\n", "END\r\n",
+                               "k",      "key", "\r", "\n", "9",    "VALUE"};
   std::uint32_t whole = 0;
   for (int run = 0; run < 200000; ++run) {
-    auto text = value_text(std::string(random() % 40 + 1, 'k'), random() % 3 ? 0 : static_cast<std::uint32_t>(random()),
-                           std::string(random() % 30, 'v')) + "END\r\n";
+    auto text =
+        value_text(std::string(random() % 40 + 1, 'k'),
+                   random() % 3 ? 0 : static_cast<std::uint32_t>(random()), std::string(random() % 30, 'v')) +
+        "END\r\n";
     for (auto damages = random() % 3; damages > 0; --damages) {
       const auto at = random() % (text.size() + 1);
       const auto& part = parts[random() % std::size(parts)];

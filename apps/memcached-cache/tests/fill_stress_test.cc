@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Leases and the store under threads that run against each other, natively: the same code as in the
+// programs. Built with -fsanitize=thread it also shows that what must be ordered is ordered.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "apps/memcached-cache/coherence/guard.h"
+#include "apps/memcached-cache/coherence/lease.bpf.h"
+#include "apps/memcached-cache/tests/fill_native_store.h"
+
+namespace bmc::test {
+namespace {
+
+// ---- Store: what a lookup finds is always a whole entry -----------------------------------------
+
+constexpr std::uint32_t kKeys = 3000;
+constexpr std::uint64_t kStamp = 5;
+
+std::string key_of(std::uint32_t number) { return "key" + std::to_string(number); }
+
+// Mostly zeros, which is what bmcd's write of a deadline at a wrong place would change.
+std::string data_of(std::uint32_t key, std::uint32_t version) {
+  std::string data(8 + (version * 37u + key) % 1200, '\0');
+  std::memcpy(data.data(), &version, sizeof version);
+  data.back() = static_cast<char>('a' + version % 26);
+  return data;
+}
+
+struct Asked {
+  std::atomic<std::uint64_t> way{0};
+};
+
+class StoreStress {
+ public:
+  explicit StoreStress(std::uint32_t fills) : store_(3, 512), fills_(fills) { store_.watch_owners(); }
+
+  void run() {
+    std::vector<std::thread> threads;
+    threads.emplace_back([this] { fill(1); });
+    threads.emplace_back([this] { fill(2); });
+    threads.emplace_back([this] { tell_deadlines(); });
+    read();
+    for (auto& thread : threads) thread.join();
+  }
+
+  std::uint64_t hits() const { return hits_; }
+  std::uint64_t told() const { return told_; }
+  NativeStore& store() { return store_; }
+
+ private:
+  void fill(std::uint32_t seed) {
+    std::mt19937 random(seed);
+    for (std::uint32_t version = seed; version < fills_; version += 2) {
+      const auto key = static_cast<std::uint32_t>(random() % kKeys);
+      const bool unknown = version % 8 < 2;
+      const auto way = store_.fill(key_of(key), data_of(key, version), kStamp,
+                                   unknown ? CACHE_DEADLINE_UNKNOWN : CACHE_DEADLINE_NEVER);
+      if (unknown && way != 0) asked_[random() % asked_.size()].way = way;
+    }
+    --fillers_;
+  }
+
+  void tell_deadlines() {
+    while (fillers_ > 0) {
+      for (auto& asked : asked_) {
+        const auto way = asked.way.load();  // kept: late answers must do no harm
+        if (way != 0 && set_entry_deadline(store_.memory(), way, kStamp, CACHE_DEADLINE_NEVER)) ++told_;
+      }
+    }
+  }
+
+  void read() {
+    std::mt19937 random(3);
+    while (fillers_ > 0) {
+      const auto key = static_cast<std::uint32_t>(random() % kKeys);
+      const auto text = store_.lookup(key_of(key), kStamp);
+      if (text.empty()) continue;
+      ++hits_;
+      const auto line = text.find("\r\n");
+      ASSERT_NE(line, std::string::npos);
+      std::uint32_t version = 0;
+      ASSERT_GE(text.size(), line + 2 + sizeof version);
+      std::memcpy(&version, text.data() + line + 2, sizeof version);
+      ASSERT_EQ(text, value_text(key_of(key), 0, data_of(key, version)));
+    }
+  }
+
+  NativeStore store_;
+  std::uint32_t fills_;
+  std::array<Asked, 64> asked_;
+  std::atomic<int> fillers_{2};
+  std::uint64_t hits_ = 0;
+  std::uint64_t told_ = 0;
+};
+
+TEST(FillStress, WhatALookupFindsIsWhole) {
+  StoreStress stress(120000);
+  stress.run();
+  EXPECT_GT(stress.store().head().recycled, 30u);
+  EXPECT_GT(stress.hits(), 1000u);
+  EXPECT_GT(stress.told(), 100u);
+  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(stress.store().segment(i).writers, 0u);
+}
+
+// ---- Leases: whole, taken once, and nothing is forgotten ------------------------------------------
+
+constexpr __u64 kIdentities = 3;
+
+__u64 tag_of(__u64 arrival) { return (arrival % kIdentities) << 2 | 2; }
+
+// Two CPUs that record and take on one slot. The fields of a lease all tell its arrival.
+class LeaseStress {
+ public:
+  explicit LeaseStress(__u64 datagrams) : datagrams_(datagrams), taken_(datagrams + 1) {}
+
+  void run() {
+    std::thread other([this] { work(17); });
+    work(23);
+    other.join();
+  }
+
+  // Datagrams neither taken nor in the slot, that are later than what the slot says is unanswered.
+  __u64 forgotten() const {
+    __u64 count = 0;
+    for (__u64 arrival = 1; arrival <= datagrams_; ++arrival) {
+      const bool in_slot = lease_.tag != 0 && lease_.arrival_ns == arrival;
+      if (taken_[arrival] == 0 && !in_slot && arrival > lease_.unanswered_ns) ++count;
+    }
+    return count;
+  }
+
+  __u64 taken() const {
+    __u64 count = 0;
+    for (const auto& times : taken_) count += times;
+    return count;
+  }
+
+  __u64 taken_twice() const {
+    __u64 count = 0;
+    for (const auto& times : taken_) count += times > 1;
+    return count;
+  }
+
+  __u64 torn() const { return torn_; }
+
+ private:
+  void work(unsigned seed) {
+    std::mt19937 random(seed);
+    for (;;) {
+      const __u64 arrival = ++clock_;
+      if (arrival > datagrams_) break;
+      const lease_request request{tag_of(arrival), arrival * 3, arrival * 5, 0, 0, arrival, LEASE_WISH_FILL};
+      lease_record(&lease_, &request);
+      for (auto replies = random() % 3; replies > 0; --replies) take(tag_of(random()));
+    }
+  }
+
+  // unanswered_ns is never below the barrier here (0), so a taken tag whose reply might be an older
+  // datagram's stays remembered.
+  void take(__u64 tag) {
+    lease_taken lease{};
+    if (lease_take(&lease_, tag, 0, &lease) == 0) return;
+    const bool whole = lease.key_hash == lease.arrival_ns * 3 && lease.stamp == lease.arrival_ns * 5 &&
+                       tag_of(lease.arrival_ns) == tag;
+    ++(whole ? taken_.at(lease.arrival_ns) : torn_);
+  }
+
+  __u64 datagrams_;
+  lease lease_{};
+  std::vector<std::atomic<std::uint32_t>> taken_;
+  std::atomic<__u64> clock_{0};
+  std::atomic<std::uint32_t> torn_{0};
+};
+
+TEST(FillStress, LeasesAreWholeAndTakenOnce) {
+  LeaseStress stress(200000);
+  stress.run();
+  EXPECT_EQ(stress.torn(), 0u);
+  EXPECT_EQ(stress.taken_twice(), 0u);
+  EXPECT_EQ(stress.forgotten(), 0u);
+  EXPECT_GT(stress.taken(), 10000u);
+}
+
+TEST(FillStress, TheLatestOfAllWins) {
+  __u64 word = 0;
+  std::thread other([&word] {
+    for (__u64 i = 0; i < 200000; i += 2) shared_max(&word, i);
+  });
+  __u64 before = 0;
+  for (__u64 i = 1; i < 200000; i += 2) {
+    shared_max(&word, i);
+    const auto seen = shared_load(&word);
+    ASSERT_GE(seen, i);
+    ASSERT_GE(seen, before);
+    before = seen;
+  }
+  other.join();
+  EXPECT_GE(word, 199999u);
+}
+
+}  // namespace
+}  // namespace bmc::test
