@@ -11,12 +11,11 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("xdp")
 int generate_request(struct xdp_md *ctx)
 {
-	__u64 now = bpf_ktime_get_ns();
 	__u64 sequence;
 	int verdict;
 
 	pace.runs++;
-	if (!take_due(now) || !next_sequence(now, &sequence))
+	if (!take_due() || !next_sequence(pace.clock_ns, &sequence))
 		return XDP_DROP;
 	verdict = write_request(ctx, sequence);
 	pace.remaining--;

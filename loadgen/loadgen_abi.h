@@ -97,8 +97,10 @@ struct loadgen_pace {
 	__u64 stalled;      /* due, but the slot's last request may still be answered */
 	__u64 overwritten;  /* lost requests whose slot was taken again */
 	__u64 runs;         /* of the program: grows as long as the generator is alive */
+	__u64 clock_ns;     /* last look at the clock */
+	__u64 due;          /* requests found due then and not sent yet */
 };
-LOADGEN_ABI_ASSERT(sizeof(struct loadgen_pace) == 96, "loadgen_pace");
+LOADGEN_ABI_ASSERT(sizeof(struct loadgen_pace) == 112, "loadgen_pace");
 
 /* ---- Outstanding requests: map `slots` ---------------------------------------------------- */
 

@@ -34,6 +34,7 @@ class BmcdProcess {
 
   // Requests answered in the kernel since the start.
   double kernel_hits();
+  pid_t pid() const { return process_->pid(); }
   bool running() { return process_->running(); }
   std::string output() { return process_->output(); }
 

@@ -135,6 +135,7 @@ class Demo {
     if (!stored) throw lab::LabError(stored.error().what + "\n" + memcached_->output());
     const auto check = unwrap(loadgen::verify_population(server, lab::kMemcachedPort, workload));
     if (check.wrong + check.missing > 0) throw lab::LabError("memcached did not keep all items");
+    prefer(memcached_->pid(), kServerPriority);
   }
 
   MeasurementPlan plan() {
@@ -166,6 +167,7 @@ class Demo {
     progress_.step("starting bmcd");
     BmcdProcess bmcd(lab_.server(), {options_.bmcd, options_.bmcctl, lab_.link().server_device,
                                      lab_.link().server(options_.v6), placement_.server_cpu});
+    prefer(bmcd.pid(), kDaemonPriority);
     MeasurementPlan accelerated = plan();
     accelerated.start_rps = 200000;
     accelerated.kernel_hits = [&bmcd] { return bmcd.kernel_hits(); };
@@ -183,9 +185,8 @@ class Demo {
   Placement placement_ = choose_placement();
   lab::Lab lab_;
   Reception server_reception_{lab_.server(), lab_.link().server_device, placement_.server_cpu,
-                              Reception::Order::kFair};
-  Reception client_reception_{lab_.client(), lab_.link().far_device, placement_.load_cpu,
-                              Reception::Order::kFirst};
+                              kServerPriority};
+  Reception client_reception_{lab_.client(), lab_.link().far_device, placement_.load_cpu, kLoadPriority};
   lab::ScopedNetns inside_client_;
   loadgen::WorkloadOptions workload_;
   std::unique_ptr<lab::Process> memcached_;

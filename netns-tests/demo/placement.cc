@@ -3,7 +3,6 @@
 #include "netns-tests/demo/placement.h"
 
 #include <sched.h>
-#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
@@ -71,6 +70,15 @@ Placement choose_placement() {
 
 void pin_this_thread(int cpu) { move(0, cpu); }
 
+void prefer(pid_t process, int priority) {
+  std::error_code gone;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task", gone)) {
+    const sched_param first{.sched_priority = priority};
+    (void)::sched_setscheduler(std::stoi(task.path().filename()), SCHED_FIFO, &first);
+  }
+}
+
 void Reception::set_threaded(bool on) const {
   // /sys shows the devices of the namespace that mounted it.
   lab::run_checked({"unshare", "--mount", "sh", "-c",
@@ -89,9 +97,7 @@ void Reception::separate() {
   if (threads_.empty()) throw LabError("the kernel made no napi thread for " + device_ + ": is gro on?");
   for (const pid_t thread : threads_) {
     move(thread, cpu_);
-    if (order_ == Order::kFair) continue;
-    const sched_param first{.sched_priority = 1};
-    lab::checked(::sched_setscheduler(thread, SCHED_FIFO, &first), "SCHED_FIFO for " + device_);
+    prefer(thread, priority_);
   }
 }
 

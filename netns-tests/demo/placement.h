@@ -26,18 +26,24 @@ Placement choose_placement();
 // Moves the calling thread.
 void pin_this_thread(int cpu);
 
+// Real-time priorities. With them the machine's other work does not move the measurement, and a server that
+// shares its processor with its packet reception is not cut into pieces by the scheduler. Where they are not
+// allowed (containers), everything runs without.
+constexpr int kServerPriority =
+    1;                            // memcached and the reception beside it: whoever runs, runs until it waits
+constexpr int kLoadPriority = 1;  // replies are taken from the ring while the load generator spins beside it
+constexpr int kDaemonPriority = 2;  // bmcd: seldom runs, never long, and its heartbeat must not wait
+
+// Gives the priority to all threads the process has now.
+void prefer(pid_t process, int priority);
+
 // Where a device's packets are received: the processor that runs its NAPI poll.
 class Reception {
  public:
-  enum class Order {
-    kFair,   // competes with the other threads of its processor
-    kFirst,  // before them: replies are taken from the ring while the load generator spins beside it
-  };
-
   // `netns` must outlive it. The device must have NAPI for good (gro on): a thread that comes with an XDP
   // program would be made anew with the next.
-  Reception(const lab::Netns& netns, std::string device, int cpu, Order order)
-      : netns_(netns), device_(std::move(device)), cpu_(cpu), order_(order) {}
+  Reception(const lab::Netns& netns, std::string device, int cpu, int priority)
+      : netns_(netns), device_(std::move(device)), cpu_(cpu), priority_(priority) {}
 
   // In a kernel thread of its own on `cpu`, so that the sender's processor does none of the receiver's work.
   // Throws lab::LabError.
@@ -51,7 +57,7 @@ class Reception {
   const lab::Netns& netns_;
   std::string device_;
   int cpu_;
-  Order order_;
+  int priority_;
   std::set<pid_t> threads_;
 };
 
