@@ -86,6 +86,7 @@ struct connection {
 	__u32 remote_be[4];
 	__u64 last_ns;        /* last payload seen in either direction */
 	struct request_parser rx;
+	struct request_command command; /* the one being parsed; here because the stack of BPF programs is short */
 	struct reply_parser tx;
 	struct pending ring[CONNECTION_RING];
 };

@@ -85,12 +85,11 @@ COHERENCE_FUNCTION int request_seen(struct connection *connection, struct server
 static long request_feed_step(__u32 step, struct feed *feed)
 {
 	struct connection *connection = feed->connection;
-	struct request_command command = {};
 	int event;
 
 	if (!feed->left)
 		return loop_end();
-	event = feed_next(feed, &connection->rx, &command);
+	event = feed_next(feed, &connection->rx, &connection->command);
 	if (event == REQUEST_MORE)
 		return loop_on();
 	if (event == REQUEST_LOST) {
@@ -98,7 +97,7 @@ static long request_feed_step(__u32 step, struct feed *feed)
 		feed->lost = 1;
 		return loop_end();
 	}
-	if (request_seen(connection, feed->server, &command))
+	if (request_seen(connection, feed->server, &connection->command))
 		return loop_on();
 	feed->lost = 1;
 	return loop_end();

@@ -18,6 +18,7 @@
 struct udp_scratch {
 	__u8 bytes[GET_LINE_MAX + 16];
 	struct request_parser parser;
+	struct request_command command;
 	/* what the datagram's commands came to */
 	__u32 commands; /* that are answered */
 	__u32 writes;
@@ -102,14 +103,13 @@ static long udp_feed_step(__u32 step, struct feed *feed)
 {
 	struct cache_control *config = cache_control_get();
 	struct udp_scratch *scratch = feed->udp;
-	struct request_command command = {};
 	int event;
 
 	if (!feed->left || !config)
 		return loop_end();
-	event = feed_next(feed, &scratch->parser, &command);
+	event = feed_next(feed, &scratch->parser, &scratch->command);
 	if (event == REQUEST_COMMAND || event == REQUEST_KEY)
-		udp_command(scratch, feed->server, config, &command);
+		udp_command(scratch, feed->server, config, &scratch->command);
 	if (event != REQUEST_LOST)
 		return loop_on();
 	feed->lost = 1;
