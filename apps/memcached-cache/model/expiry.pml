@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scenario: expiry. One key. Writers that give it a time to live; a `touch` on a connection out of step,
+ * seen only by the global guard; flush_all with a delay; TTL hints, bmcd's `me` probe. Time is in seconds of
+ * CLOCK_MONOTONIC; memcached's own clock lags behind it as it likes (SIGSTOP), and clock_floor_s behind that.
+ * Included by coherence.pml.
+ */
+
+#define NEVER 254
+#define UNKNOWN 0
+
+byte second = 1; /* CLOCK_MONOTONIC */
+byte clock = 1;  /* memcached's current_time */
+byte floor_s = 1; /* server_state.clock_floor_s: a second that memcached's clock was seen to have reached */
+
+/* memcached's item */
+byte expires = NEVER;      /* gone once its clock reaches this */
+byte truly_expires = NEVER; /* the same by the true time of the command */
+byte item_time = 1;        /* its clock when the item was written */
+byte flush_at = NEVER;     /* delayed flush_all: items not newer than this are gone once its clock reaches it */
+
+#define GONE (expires <= clock || (flush_at <= clock && item_time <= flush_at))
+
+/* the entry's, the hint's and the server's deadlines */
+byte entry_deadline = UNKNOWN;
+byte hint_stamp = NONE;
+byte hint_deadline = UNKNOWN;
+byte flush_from = NEVER;
+byte flush_to;
+
+/* ---- The rules, each with its broken variant --------------------------------------------------- */
+
+/* A hint counts for entries of its stamp. */
+#ifdef HINT_OF_KEY_GENERATION_ONLY
+#define HINT_STAMP(own_generation, stamp) (own_generation)
+#define HINT_COUNTS (hint_stamp == seen)
+#else
+#define HINT_STAMP(own_generation, stamp) (stamp)
+#define HINT_COUNTS (hint_stamp == stamp)
+#endif
+
+#ifdef FLUSH_WITHOUT_THE_SECOND
+#define FLUSH_EARLY 0
+#else
+#define FLUSH_EARLY 1
+#endif
+
+#ifdef NOT_CUT_BY_FLUSH
+#define CUT_BY_FLUSH false
+#else
+#define CUT_BY_FLUSH true
+#endif
+
+/* The deadline is written to the entry that was filled under that stamp, which is dead if the stamp moved. */
+#ifdef PROBE_IGNORES_STAMP
+#define STAMP_DID_NOT_MOVE true
+#else
+#define STAMP_DID_NOT_MOVE (entry_stamp[0] == stamp)
+#endif
+
+#ifdef UNKNOWN_SERVED
+#define KNOWN(deadline) true
+#define BEFORE(deadline) (deadline == UNKNOWN || second < deadline)
+#else
+#define KNOWN(deadline) (deadline != UNKNOWN)
+#ifdef SERVED_AT_DEADLINE
+#define BEFORE(deadline) (second <= deadline)
+#else
+#define BEFORE(deadline) (second < deadline)
+#endif
+#endif
+
+#ifdef FLUSH_BY_TRUE_TIME
+#define FLUSH_CLOCK second
+#else
+#define FLUSH_CLOCK floor_s
+#endif
+
+/* ---- The processes ------------------------------------------------------------------------------- */
+
+proctype Clocks()
+{
+end:	do
+	:: second < SECONDS -> second++
+	:: d_step { clock < second -> clock = second }
+	:: d_step { floor_s < clock -> floor_s = clock }
+	od
+}
+
+/* A write seen whole: `set` with this time to live; 0: none. */
+proctype WriterForSeconds(byte ttl)
+{
+	byte stamp, deadline, own_generation;
+	bool alone;
+
+	d_step {
+		generation[0]++;
+		in_flight[0]++;
+		own_generation = generation[0];
+		alone = in_flight[0] == 1
+	}
+	/* pending_fill(): the global word, then the deadline that success would mean */
+	d_step {
+		stamp = own_generation + epoch;
+#ifndef HINT_BESIDE_GLOBAL_WRITE
+		alone = alone && global_flight == 0;
+#endif
+#ifdef HINT_FROM_TRUE_TIME
+		deadline = (ttl -> second + ttl : NEVER)
+#else
+		deadline = (ttl -> floor_s + ttl : NEVER)
+#endif
+	}
+	d_step {
+		EXECUTE_WRITE(0);
+		item_time = clock;
+		expires = (ttl -> clock + ttl : NEVER);
+		truly_expires = (ttl -> second + ttl : NEVER)
+	}
+	/* publish_hint(), before the write ends */
+#ifdef HINT_ALONE_WHEN_ANSWERED
+	d_step { alone = in_flight[0] == 1 && generation[0] == own_generation }
+#endif
+	if
+	:: d_step { alone ->
+			hint_stamp = HINT_STAMP(own_generation, stamp);
+			hint_deadline = deadline }
+	:: else
+	fi;
+	lower_guard(0)
+}
+
+/* A connection out of step: `touch` with one second to live. */
+proctype Touch()
+{
+	raise_global();
+	d_step {
+		expires = clock + 1;
+		truly_expires = second + 1
+	}
+	lower_global()
+}
+
+/* flush_all DELAY; memcached acts one second early (oldest_live = realtime(DELAY) - 1). */
+proctype FlushLater(byte delay)
+{
+	byte from;
+
+	raise_global();
+	from = floor_s + delay - FLUSH_EARLY;
+	flush_at = clock + delay - 1;
+	/* its reply leaves */
+	d_step {
+		flush_to = second + delay + 1;
+		flush_from = from
+	}
+	lower_global()
+}
+
+/* bmcd: a delayed flush has acted, SWEEP_FLUSH_ACTED. */
+proctype FlushAudit()
+{
+end:	do
+	:: flush_from != NEVER && FLUSH_CLOCK >= flush_to ->
+		epoch++;
+		flush_from = NEVER
+	od
+}
+
+/* TC egress: is_current(), entry_deadline(), publish. */
+proctype FillWithDeadline()
+{
+	byte stamp, version, seen, deadline;
+
+end:	do
+	:: d_step { in_flight[0] == 0 -> seen = generation[0] }
+		if
+		:: d_step { global_flight == 0 -> stamp = seen + epoch; seen = 0 }
+			if
+			:: d_step { present[0] && !GONE -> version = store[0] }
+				seen = generation[0];
+				if
+				:: stamp == seen + epoch ->
+					d_step { deadline = (HINT_COUNTS -> hint_deadline : UNKNOWN) }
+					d_step {
+						deadline = (deadline > flush_from && CUT_BY_FLUSH -> flush_from : deadline);
+						entry_stamp[0] = stamp;
+						entry_version[0] = version;
+						entry_deadline = deadline
+					}
+				:: else
+				fi
+			:: true
+			fi
+		:: else
+		fi;
+		d_step { stamp = 0; version = 0; seen = 0; deadline = 0 }
+	od
+}
+
+/* bmcd: asks `me` for an entry whose deadline is not known, and tells the entry if its stamp did not move. */
+proctype Probe()
+{
+	byte stamp, deadline;
+	bool found;
+
+end:	do
+	:: d_step { IS_CURRENT(0) && entry_deadline == UNKNOWN ->
+			stamp = entry_stamp[0];
+			deadline = floor_s } /* known before the question is sent */
+		if
+		:: d_step { !GONE -> deadline = (expires == NEVER -> NEVER : deadline + expires - clock) }
+			d_step { deadline = (deadline > flush_from && CUT_BY_FLUSH -> flush_from : deadline) }
+			if
+			:: d_step { STAMP_DID_NOT_MOVE && entry_deadline == UNKNOWN -> entry_deadline = deadline }
+			:: else
+			fi
+		:: else
+		fi;
+		d_step { stamp = 0; deadline = 0 }
+	od
+}
+
+/* XDP. */
+proctype LookUpWithDeadline()
+{
+	byte floor, stamp, version, seen, deadline, truly;
+	bool gone;
+
+end:	do
+	:: d_step { IS_CURRENT(0) && KNOWN(entry_deadline) ->
+			floor = store[0];
+			gone = GONE;
+			truly = truly_expires;
+			stamp = entry_stamp[0];
+			version = entry_version[0];
+			deadline = entry_deadline }
+		seen = generation[0];
+		d_step {
+			if
+			:: stamp == seen + epoch && BEFORE(deadline) ->
+				/* THE PROPERTY: not older, and not gone when the GET arrived. */
+				assert(version >= floor);
+				assert(!gone && second < truly)
+			:: else
+			fi;
+			floor = 0; stamp = 0; version = 0; seen = 0; deadline = 0; truly = 0; gone = false
+		}
+	od
+}
+
+init
+{
+	atomic {
+		run Clocks();
+		run FillWithDeadline();
+		run LookUpWithDeadline();
+		run WriterForSeconds(0);
+#if HINTS
+		run WriterForSeconds(1);
+		run Touch();
+#endif
+#if PROBES
+		run Touch();
+		run Probe();
+#endif
+#if FLUSHES
+		run FlushLater(2);
+		run FlushAudit();
+#endif
+		skip
+	}
+}
