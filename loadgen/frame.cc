@@ -61,13 +61,15 @@ std::size_t udp_offset(const Link& link) { return kEthernet + (link.server.famil
 }  // namespace
 
 Result<Mac> parse_mac(const std::string& text) {
-  unsigned part[6];
-  char rest;
-  if (std::sscanf(text.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%c", &part[0], &part[1], &part[2], &part[3], &part[4],
-                  &part[5], &rest) != 6)
-    return Error{EINVAL, "'" + text + "' is no Ethernet address like 02:00:00:00:00:01"};
-  Mac mac;
-  for (std::size_t i = 0; i < mac.size(); ++i) mac[i] = static_cast<std::uint8_t>(part[i]);
+  Mac mac = {};
+  bool valid = text.size() == 17;
+  for (std::size_t i = 0; valid && i < mac.size(); ++i) {
+    const std::string digits = text.substr(3 * i, 2);
+    valid = digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos &&
+            (i + 1 == mac.size() || text[3 * i + 2] == ':');
+    if (valid) mac[i] = static_cast<std::uint8_t>(std::stoul(digits, nullptr, 16));
+  }
+  if (!valid) return Error{EINVAL, "'" + text + "' is no Ethernet address like 02:00:00:00:00:01"};
   return mac;
 }
 

@@ -57,7 +57,8 @@ class Generator final : public KernelTransport {
     return {};
   }
 
-  Result<RunReport> run(const WindowPlan& plan, std::stop_token stop, const Progress& progress) override {
+  Result<RunReport> run(const WindowPlan& plan, const std::stop_token& stop,
+                        const Progress& progress) override {
     if (!(plan.rps > 0) || !(plan.seconds > 0))
       return Error{EINVAL, "rate and time of a window must be positive"};
     if (auto cleared = programs_.clear(); !cleared) return cleared.error();

@@ -47,7 +47,8 @@ class KernelTransport {
   virtual ~KernelTransport() = default;
 
   // One window of paced requests; returns when all are answered or nothing more comes.
-  virtual Result<RunReport> run(const WindowPlan& plan, std::stop_token stop, const Progress& progress) = 0;
+  virtual Result<RunReport> run(const WindowPlan& plan, const std::stop_token& stop,
+                                const Progress& progress) = 0;
 };
 
 }  // namespace bmc::loadgen

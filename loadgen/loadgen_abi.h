@@ -150,12 +150,13 @@ enum loadgen_counter {
 #define LOADGEN_STEP_BITS 5u
 #define LOADGEN_STEPS (1u << LOADGEN_STEP_BITS)
 #define LOADGEN_LATENCY_BITS 36u
-#define LOADGEN_BUCKETS ((LOADGEN_LATENCY_BITS - LOADGEN_STEP_BITS + 1) * LOADGEN_STEPS) /* 1024 */
+#define LOADGEN_BUCKETS 1024u
+LOADGEN_ABI_ASSERT(LOADGEN_BUCKETS == (LOADGEN_LATENCY_BITS - LOADGEN_STEP_BITS + 1) * LOADGEN_STEPS, "all latencies");
 
 struct loadgen_stats {
 	__u64 counter[LOADGEN_COUNTER_COUNT + 3];
 	__u64 latency[LOADGEN_BUCKETS]; /* nanoseconds from request written to END seen */
 };
-LOADGEN_ABI_ASSERT(sizeof(struct loadgen_stats) == (16 + 1024) * 8, "loadgen_stats fits a per-CPU value (32 KiB)");
+LOADGEN_ABI_ASSERT(sizeof(struct loadgen_stats) == 8ul * (16 + 1024), "loadgen_stats fits a per-CPU value (32 KiB)");
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <fstream>
 #include <future>
 #include <iostream>
@@ -87,7 +88,7 @@ Result<Outcome> run_kernel(const Options& options, const IpAddress& server, cons
   if (!options.find_max) {
     auto report = (*transport)->run({options.rate, options.test_time, options.requests, 1}, stop, progress);
     if (!report) return report.error();
-    return Outcome{*std::move(report), ""};
+    return Outcome{*report, ""};
   }
   FindMaxPlan plan = options.search;
   plan.confirm_seconds = options.test_time;
@@ -102,7 +103,7 @@ Result<Outcome> run_kernel(const Options& options, const IpAddress& server, cons
   std::string remark =
       found->confirmed ? "" : "no rate held: the machine is too noisy, this is the last tried\n";
   if (found->limited_by_load) remark += "the generator could not send more: the server may do better\n";
-  return Outcome{std::move(found->best), remark};
+  return Outcome{found->best, remark};
 }
 
 Result<Outcome> run(const Options& options, const std::stop_token& stop) {
@@ -121,7 +122,7 @@ Result<Outcome> run(const Options& options, const std::stop_token& stop) {
   if (!client) return client.error();
   auto report = client->run({options.test_time, options.requests, options.rate}, stop, progress);
   if (!report) return report.error();
-  return Outcome{*std::move(report), ""};
+  return Outcome{*report, ""};
 }
 
 // Blocks until interrupted.
@@ -177,4 +178,11 @@ int main_program(int argc, char** argv) {
 }  // namespace
 }  // namespace bmc::loadgen
 
-int main(int argc, char** argv) { return bmc::loadgen::main_program(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return bmc::loadgen::main_program(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bmc-loadgen: %s\n", error.what());
+    return 2;
+  }
+}

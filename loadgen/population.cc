@@ -16,7 +16,7 @@ namespace bmc::loadgen {
 namespace {
 
 constexpr std::uint32_t kKeysPerGet = 100;
-constexpr std::size_t kSendBytes = 64 * 1024;
+constexpr std::size_t kSendBytes = 65536;
 constexpr timeval kPatience = {5, 0};
 
 // A blocking connection with a time limit on every call.

@@ -74,7 +74,7 @@ Result<void> UdpClient::exchange(RunReport& report, std::uint64_t lost_after_ns)
   return {};
 }
 
-Result<RunReport> UdpClient::run(const UdpPlan& plan, std::stop_token stop, const Progress& progress) {
+Result<RunReport> UdpClient::run(const UdpPlan& plan, const std::stop_token& stop, const Progress& progress) {
   constexpr std::uint64_t kProgressEvery = 1 << 12;
   RunReport report;
   report.offered_rps = plan.rps;

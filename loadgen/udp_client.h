@@ -30,7 +30,7 @@ class UdpClient {
 
   // Sends, then reads the socket without sleeping until the reply is there: what is measured is the way
   // to the server and back, not the scheduler's wake-up of this client.
-  Result<RunReport> run(const UdpPlan& plan, std::stop_token stop, const Progress& progress);
+  Result<RunReport> run(const UdpPlan& plan, const std::stop_token& stop, const Progress& progress);
 
  private:
   UdpClient(Fd socket, const Workload& workload) : socket_(std::move(socket)), workload_(&workload) {}

@@ -153,7 +153,7 @@ loadgen_counter check_record(const Workload& workload, const std::vector<std::ui
                              std::string_view& rest, ReplyProgress& progress) {
   const std::size_t key_size = workload.options().key_size;
   if (rest.size() < 6 + key_size) return LOADGEN_WRONG_END;
-  std::uint64_t digits;
+  std::uint64_t digits = 0;
   std::memcpy(&digits, rest.data() + 6 + key_size - LOADGEN_KEY_DIGITS, sizeof digits);
   const std::uint32_t index = workload_index(digits);
   const std::string want = workload.record(index < workload.options().key_count ? index : 0);

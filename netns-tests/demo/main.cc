@@ -238,19 +238,26 @@ int run(const Options& options) {
   }
 }
 
+int main_program(int argc, char** argv) {
+  Options options;
+  options.bmcd = find_program("bmcd", BMC_DEMO_BMCD);
+  options.bmcctl = find_program("bmcctl", BMC_DEMO_BMCCTL);
+  CLI::App app("Drives the same traffic at memcached alone and at memcached with bmcd, and compares.");
+  declare_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  if (::geteuid() == 0) return run(options);
+  std::fprintf(stderr, "bmc-demo: it makes network namespaces and loads BPF programs: run it as root\n");
+  return 2;
+}
+
 }  // namespace
 }  // namespace bmc::demo
 
 int main(int argc, char** argv) {
-  bmc::demo::Options options;
-  options.bmcd = bmc::demo::find_program("bmcd", BMC_DEMO_BMCD);
-  options.bmcctl = bmc::demo::find_program("bmcctl", BMC_DEMO_BMCCTL);
-  CLI::App app("Drives the same traffic at memcached alone and at memcached with bmcd, and compares.");
-  bmc::demo::declare_options(app, options);
-  CLI11_PARSE(app, argc, argv);
-  if (::geteuid() != 0) {
-    std::fprintf(stderr, "bmc-demo: it makes network namespaces and loads BPF programs: run it as root\n");
+  try {
+    return bmc::demo::main_program(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bmc-demo: %s\n", error.what());
     return 2;
   }
-  return bmc::demo::run(options);
 }
