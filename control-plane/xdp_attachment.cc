@@ -121,6 +121,9 @@ Result<OpenedObject> open_image(const XdpImage& image) {
   return opened;
 }
 
+// Never "unspecified": libxdp then takes the dispatcher off the driver's hook, where a generic one is not.
+xdp_attach_mode libxdp_mode(bool native) { return native ? XDP_MODE_NATIVE : XDP_MODE_SKB; }
+
 std::uint32_t mode_flag(bool native) { return native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE; }
 
 // One try to attach; where it failed decides whether another way is worth trying.
@@ -182,8 +185,7 @@ Attempt attach_through_libxdp(const Pins& pins, const Interface& interface, bool
     return failed_attempt(
         errno_error("libxdp cannot use program " + image.program, static_cast<int>(failed)));
   }
-  const int failed =
-      xdp_program__attach(program.get(), interface.index, native ? XDP_MODE_NATIVE : XDP_MODE_SKB, 0);
+  const int failed = xdp_program__attach(program.get(), interface.index, libxdp_mode(native), 0);
   if (failed != 0) return refused(failed, native, interface, pins, complaints);
   auto kept = duplicate(xdp_program__fd(program.get()));
   if (!kept) return failed_attempt(kept.error());
@@ -216,7 +218,7 @@ Attempt replace(const Pins& pins, const Interface& interface, const Present& pre
   if (!added.program) return added;
   const ProgramPtr program(xdp_program__from_fd(old.get()));
   BpfComplaints complaints;
-  const int failed = xdp_program__detach(program.get(), interface.index, XDP_MODE_UNSPEC, 0);
+  const int failed = xdp_program__detach(program.get(), interface.index, libxdp_mode(present.native), 0);
   if (failed != 0)
     spdlog::warn("{}: the former XDP program {} stays in the dispatcher behind the new one: {} {}",
                  interface.name, present.program_id, std::strerror(-failed), complaints.tail(2));
@@ -345,7 +347,7 @@ Result<std::string> detach_xdp(const std::string& directory, int ifindex) {
                        "change; as root: bmcd --detach"};
     } else {
       const ProgramPtr program(xdp_program__from_fd(fd.get()));
-      failed = xdp_program__detach(program.get(), ifindex, XDP_MODE_UNSPEC, 0);
+      failed = xdp_program__detach(program.get(), ifindex, libxdp_mode(present.native), 0);
     }
     if (failed != 0) {
       Error error = errno_error("cannot take the XDP program off " + name, failed);

@@ -7,6 +7,7 @@
 #include <linux/if_link.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xdp/libxdp.h>
 
 #include <atomic>
 #include <filesystem>
@@ -280,6 +281,56 @@ TEST_F(Attachments, ForeignLoneXdpProgramStays) {
   EXPECT_EQ(attached_xdp(veth.left()), id);
   ASSERT_TRUE(detach_xdp(directory_.path(), veth.left().index));
   EXPECT_EQ(attached_xdp(veth.left()), id);
+}
+
+// Attaches the test's XDP program as xdp-loader would; its id.
+std::uint32_t attach_foreign_through_libxdp(const Interface& interface) {
+  const SkeletonPtr<test_xdp> foreign(test_xdp::open());
+  foreign->rodata->version = 7;
+  DECLARE_LIBXDP_OPTS(xdp_program_opts, options, .obj = foreign->obj, .prog_name = "drop_and_count");
+  xdp_program* program = xdp_program__create(&options);
+  const int failed = xdp_program__attach(program, interface.index, XDP_MODE_NATIVE, 0);
+  const std::uint32_t id = failed == 0 ? xdp_program__id(program) : 0;
+  xdp_program__close(program);
+  return id;
+}
+
+// Ids of the programs behind the dispatcher; empty: there is none.
+std::vector<std::uint32_t> behind_dispatcher(const Interface& interface) {
+  std::vector<std::uint32_t> ids;
+  xdp_multiprog* all = xdp_multiprog__get_from_ifindex(interface.index);
+  if (libxdp_get_error(all) != 0) return ids;
+  if (!xdp_multiprog__is_legacy(all))
+    for (const xdp_program* each = nullptr; (each = xdp_multiprog__next_prog(each, all)) != nullptr;)
+      ids.push_back(xdp_program__id(each));
+  xdp_multiprog__close(all);
+  return ids;
+}
+
+// Runs on Debian's kernel; the development machine's refuses program extensions.
+TEST_F(Attachments, SharesTheInterfaceThroughTheDispatcher) {
+  VethPair veth("left", "right");
+  const std::uint32_t foreign = attach_foreign_through_libxdp(veth.left());
+  ASSERT_NE(foreign, 0u);
+  if (behind_dispatcher(veth.left()).empty()) GTEST_SKIP() << "this kernel refuses libxdp's dispatcher";
+  Host host(directory_.path(), 0);
+  auto attached = XdpAttachment::attach(*host.pins(), veth.left(), XdpMode::kAuto, host.image(1));
+  ASSERT_TRUE(attached) << attached.error().what;
+  EXPECT_TRUE(attached->placement().dispatcher);
+  EXPECT_EQ(attached->how(), "native, through libxdp's dispatcher");
+  EXPECT_EQ(attached->placement().note, "");
+  const std::uint32_t first = attached->program_id();
+  EXPECT_EQ(behind_dispatcher(veth.left()), (std::vector<std::uint32_t>{foreign, first}));
+  // A restart keeps it, a new build takes its place, and only its place.
+  attached = XdpAttachment::attach(*host.pins(), veth.left(), XdpMode::kAuto, host.image(1));
+  ASSERT_TRUE(attached) << attached.error().what;
+  EXPECT_TRUE(attached->placement().kept);
+  attached = XdpAttachment::attach(*host.pins(), veth.left(), XdpMode::kAuto, host.image(2));
+  ASSERT_TRUE(attached) << attached.error().what;
+  EXPECT_EQ(behind_dispatcher(veth.left()), (std::vector<std::uint32_t>{foreign, attached->program_id()}));
+  EXPECT_NE(attached->program_id(), first);
+  ASSERT_TRUE(attached->detach());
+  EXPECT_EQ(behind_dispatcher(veth.left()), std::vector<std::uint32_t>{foreign});
 }
 
 TEST_F(Attachments, LargePeerMtuIsExplainedAndAutoFallsBack) {
