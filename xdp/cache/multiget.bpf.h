@@ -98,29 +98,25 @@ __noinline int cache_find_part(__u32 index)
 	enum cache_counter out;
 	const __u8 *at;
 	__u32 position, end;
-	__u8 separator;
+	int is_last;
 
 	if (!scratch || !config)
 		return CACHE_PASS_MISS;
 	server = bpf_map_lookup_elem(&servers, &scratch->many.server);
-	position = opaque(scratch->many.position);
-	if (!server || position > CACHE_REQUEST_MAX)
-		return CACHE_PASS_MALFORMED;
+	if (!server)
+		return CACHE_PASS_HELD;
+	position = masked(scratch->many.position, REQUEST_MASK);
 	at = scratch->request + position;
 	out = read_part_key(scratch, at, server->hash_seed);
 	if (out)
 		return out;
-	end = opaque(position + scratch->key.length);
-	if (end > CACHE_REQUEST_MAX)
+	end = position + scratch->key.length;
+	is_last = end + CRLF_BYTES == scratch->many.payload_bytes;
+	if (!is_last && scratch->request[masked(end, REQUEST_MASK)] != ' ')
 		return CACHE_PASS_MALFORMED;
-	separator = scratch->request[masked(end, REQUEST_BYTES - 1)];
 	scratch->many.position = end + 1;
 	out = add_part(scratch, config, server, index);
-	if (out)
-		return out;
-	if (separator == ' ')
-		return STEP_ON;
-	return end + CRLF_BYTES == scratch->many.payload_bytes ? STEP_LAST_KEY : CACHE_PASS_MALFORMED;
+	return out ?: is_last ? STEP_LAST_KEY : STEP_ON;
 }
 
 /* All keys, one after another; stops at the first that is no hit. */

@@ -36,9 +36,10 @@ _Static_assert(CACHE_TX_HIT == 0, "a step's verdict is true exactly if the packe
 #define END_LAST '\n'
 #define KEY_OFFSET (CACHE_UDP_HEADER + GET_BYTES) /* of the first key in the payload */
 
-/* Room for a payload, a word of zeros and what the read of a key overruns (256); a power of two. */
-#define REQUEST_BYTES 2048u
-_Static_assert(REQUEST_BYTES >= CACHE_REQUEST_MAX + 8 + CACHE_KEY_WORDS * 8, "room for a request");
+/* A payload, a word of zeros; the mask is for positions in it, a key is read in whole words from there. */
+#define REQUEST_MASK 2047u
+#define REQUEST_BYTES (REQUEST_MASK + 1 + CACHE_KEY_WORDS * 8)
+_Static_assert(REQUEST_MASK >= CACHE_REQUEST_MAX + 8, "room for a request");
 
 /* One key's part of a reply to many. */
 struct part {

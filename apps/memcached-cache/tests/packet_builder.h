@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames for tests, layer by layer: Ethernet{} / IPv4{} / UDP{} / Memcached{} / Text{"get k\r\n"}. Lengths and
-// checksums are right unless a field says otherwise. Used by the tests of the XDP, TC and cgroup programs.
+// Frames for tests, layer by layer: Ethernet{} / IPv4{} / UDP{} / Memcached{} / Text{"get k\r\n"}. Lengths
+// and checksums are right unless a field says otherwise. Used by the tests of the XDP, TC and cgroup
+// programs.
 #pragma once
 
 #include <arpa/inet.h>
@@ -92,14 +93,12 @@ template <typename A, typename B>
 concept TwoLayers = std::is_constructible_v<Layer, A> && std::is_constructible_v<Layer, B>;
 
 template <typename A, typename B>
-  requires TwoLayers<A, B>
-Layers operator/(A outer, B inner) {
+requires TwoLayers<A, B> Layers operator/(A outer, B inner) {
   return Layers{{Layer(std::move(outer)), Layer(std::move(inner))}};
 }
 
 template <typename B>
-  requires std::is_constructible_v<Layer, B>
-Layers operator/(Layers outer, B inner) {
+requires std::is_constructible_v<Layer, B> Layers operator/(Layers outer, B inner) {
   outer.layer.emplace_back(std::move(inner));
   return outer;
 }

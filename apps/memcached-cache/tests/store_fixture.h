@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cache's maps as a test sees and fills them: by the ABI alone, through mmap. Used by the tests of the XDP
-// and TC programs; works with any loaded object that has the maps of store/cache_maps.bpf.h.
+// The cache's maps as a test sees and fills them: by the ABI alone, through mmap. Used by the tests of the
+// XDP and TC programs; works with any loaded object that has the maps of store/cache_maps.bpf.h.
 #pragma once
 
 #include <bpf/bpf.h>
@@ -68,8 +68,8 @@ inline std::uint32_t deadline_units(std::uint64_t ns) {
 
 // The reply text memcached sends for one item.
 inline std::string value_text(std::string_view key, std::uint32_t flags, std::string_view data) {
-  return "VALUE " + std::string(key) + " " + std::to_string(flags) + " " + std::to_string(data.size()) + "\r\n" +
-         std::string(data) + "\r\n";
+  return "VALUE " + std::string(key) + " " + std::to_string(flags) + " " + std::to_string(data.size()) +
+         "\r\n" + std::string(data) + "\r\n";
 }
 
 // The cache's hash of a key, byte by byte: not the word-at-a-time code that the programs run.
@@ -238,7 +238,9 @@ class CacheStore {
   server_state& server(std::uint32_t index) { return servers_[index]; }
   guard& guard_of(std::uint64_t hash) { return guards_[cache_guard_index(hash, control().guard_mask)]; }
   bucket& bucket_of(std::uint64_t hash) { return buckets_[cache_bucket_index(hash, control().bucket_count)]; }
-  struct segment& segment(std::uint32_t index) { return segments_[index]; }
+  struct segment& segment(std::uint32_t index) {
+    return segments_[index];
+  }
   std::uint8_t* log(std::uint32_t segment_index) { return log_[segment_index].byte; }
   guard* guards() { return &guards_[0]; }
   bucket* buckets() { return &buckets_[0]; }
@@ -266,7 +268,8 @@ class CacheStore {
 
   std::uint32_t allocate(std::uint32_t segment_index, std::size_t text_bytes) {
     const std::uint32_t offset = segment(segment_index).used;
-    segment(segment_index).used += static_cast<std::uint32_t>((sizeof(struct entry) + text_bytes + 7) & ~7ull);
+    segment(segment_index).used +=
+        static_cast<std::uint32_t>((sizeof(struct entry) + text_bytes + 7) & ~7ull);
     if (offset > CACHE_SEGMENT_BYTES - CACHE_ENTRY_MAX) throw std::runtime_error("segment full");
     return offset;
   }
@@ -283,8 +286,8 @@ class CacheStore {
   bool lay_out_addresses() {
     std::memset(control().address, 0, sizeof control().address);
     for (const auto& served : served_) {
-      auto& slot = control().address[cache_address_slot(served.addr_be, served.port_be, control().address_seed,
-                                                        CACHE_ADDRESSES_MAX)];
+      auto& slot = control().address[cache_address_slot(served.addr_be, served.port_be,
+                                                        control().address_seed, CACHE_ADDRESSES_MAX)];
       if (slot.used) return false;
       slot = served;
     }

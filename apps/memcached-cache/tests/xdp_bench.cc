@@ -39,27 +39,31 @@ std::vector<Case> cases(CacheStore& store) {
            {16, 32}, {16, 100}, {16, 200}, {16, 500}, {16, 1300}, {31, 32}, {64, 32}, {250, 32}}) {
     const auto key = key_of(key_bytes, static_cast<char>('a' + all.size()));
     store.place({.key = key, .data = std::string(value_bytes, 'v')});
-    all.push_back({"hit, key " + std::to_string(key_bytes) + " value " + std::to_string(value_bytes), get(key),
-                   XDP_TX});
+    all.push_back({"hit, key " + std::to_string(key_bytes) + " value " + std::to_string(value_bytes),
+                   get(key), XDP_TX});
   }
   const auto limited = key_of(16, 'T');
-  store.place({.key = limited, .data = std::string(32, 'v'),
+  store.place({.key = limited,
+               .data = std::string(32, 'v'),
                .deadline = deadline_units(monotonic_ns() + 3600ull * 1000000000u)});
   all.push_back({"hit, key 16 value 32, expires in an hour", get(limited), XDP_TX});
   const auto soon = key_of(16, 'S');
-  store.place({.key = soon, .data = std::string(32, 'v'),
+  store.place({.key = soon,
+               .data = std::string(32, 'v'),
                .deadline = deadline_units(monotonic_ns() + 60ull * 1000000000u)});
   all.push_back({"hit, key 16 value 32, expires within a minute", get(soon), XDP_TX});
-  all.push_back({"hit over IPv6 with VLAN tag, key 16 value 32",
-                 frame(Ethernet{} / Vlan{} / IPv6{} / UDP{} / Memcached{} / Text{"get " + key_of(16, 'a') + "\r\n"}),
-                 XDP_TX});
+  all.push_back(
+      {"hit over IPv6 with VLAN tag, key 16 value 32",
+       frame(Ethernet{} / Vlan{} / IPv6{} / UDP{} / Memcached{} / Text{"get " + key_of(16, 'a') + "\r\n"}),
+       XDP_TX});
   all.push_back({"miss, key 16", get(key_of(16, 'M')), XDP_PASS});
   all.push_back({"not served: another port", get(key_of(16, 'M'), 53), XDP_PASS});
   all.push_back({"not UDP", frame(Ethernet{} / IPv4{.protocol = 6} / Text{std::string(40, 't')}), XDP_PASS});
   for (const std::size_t keys : {2u, 10u, 20u}) {
     std::string list;
     for (std::size_t i = 0; i < keys; ++i) {
-      const auto key = "many-" + std::to_string(keys) + "-" + std::string(9, 'k') + static_cast<char>('a' + i);
+      const auto key =
+          "many-" + std::to_string(keys) + "-" + std::string(9, 'k') + static_cast<char>('a' + i);
       store.place({.key = key, .data = std::string(32, 'v')});
       list += (i == 0 ? "" : " ") + key;
     }

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// When an entry that is there may not be served: writes, expiry, flushes, holds, recycled segments; and what
+// keeps a request from being answered though every key hits: modes, heartbeat, keep-alive.
+#include <net/if.h>
+
+#include <string>
+
+#include "apps/memcached-cache/tests/xdp_fixture.h"
+
+namespace bmc::test {
+namespace {
+
+constexpr std::uint64_t kSecond = 1000000000u;
+
+class XdpFreshness : public XdpTest {
+ protected:
+  void SetUp() override {
+    XdpTest::SetUp();
+    placed_ = store().place({.key = "k", .data = "v"});
+  }
+  void expect_served() { expect_answer("k", placed_.text); }
+  void expect_not_served(cache_counter reason) { expect_no_answer("k", reason); }
+
+  Placed placed_;
+};
+
+TEST_F(XdpFreshness, AWriteThatArrivesKillsTheEntry) {
+  expect_served();
+  store().guard_of(placed_.hash).word += GUARD_ARRIVE;
+  expect_not_served(CACHE_PASS_DEAD);
+  store().guard_of(placed_.hash).word -= 1; /* its reply left */
+  expect_not_served(CACHE_PASS_DEAD);
+  placed_.entry->stamp_key += 1; /* filled anew */
+  expect_served();
+}
+
+TEST_F(XdpFreshness, AWriteToAnotherGuardDoesNot) {
+  store().guard_of(placed_.hash + 1).word += GUARD_ARRIVE;
+  expect_served();
+}
+
+// In flight alone says nothing of the value: the entry was filled after that write was seen.
+TEST_F(XdpFreshness, InFlightWithoutANewGenerationServes) {
+  store().guard_of(placed_.hash).word += 1;
+  store().server(0).global += 1;
+  expect_served();
+}
+
+TEST_F(XdpFreshness, TheEpochKillsEveryEntryOfItsServer) {
+  store().serve(1, "192.0.2.2", 11300);
+  const auto other = store().place({.key = "o", .data = "v", .server = 1});
+  store().server(0).global += GUARD_ARRIVE;
+  expect_not_served(CACHE_PASS_DEAD);
+  const auto request =
+      frame(Ethernet{} / IPv4{.to = "192.0.2.2"} / UDP{.to = 11300} / Memcached{} / Text{"get o\r\n"});
+  EXPECT_EQ(run(request).counter, CACHE_TX_HIT);
+}
+
+TEST_F(XdpFreshness, OnlyTheLow48BitsOfTheStampAreCompared) {
+  store().guard_of(placed_.hash).word = ~0ull << GUARD_FLIGHT_BITS;
+  expect_not_served(CACHE_PASS_DEAD);
+  placed_.entry->stamp_key |= (1ull << 44) - 1;
+  expect_served();
+  store().server(0).global = 1ull << GUARD_FLIGHT_BITS; /* the sum carries into bit 44 */
+  expect_not_served(CACHE_PASS_DEAD);
+  placed_.entry->stamp_key += 1;
+  expect_served();
+}
+
+TEST_F(XdpFreshness, AnUnknownDeadlineIsNeverServed) {
+  placed_.entry->deadline = CACHE_DEADLINE_UNKNOWN;
+  expect_not_served(CACHE_PASS_DEAD);
+}
+
+TEST_F(XdpFreshness, ServesUntilTheDeadlineAndNotAfter) {
+  const auto now = deadline_units(monotonic_ns());
+  for (const auto ahead :
+       std::initializer_list<std::uint32_t>{30u, COARSE_MARGIN_UNITS, COARSE_MARGIN_UNITS + 30u, 1u << 20}) {
+    placed_.entry->deadline = now + ahead;
+    expect_served();
+  }
+  for (const auto past : std::initializer_list<std::uint32_t>{0u, 1u, 30u, 1u << 10}) {
+    placed_.entry->deadline = deadline_units(monotonic_ns()) - past;
+    expect_not_served(CACHE_PASS_EXPIRED);
+  }
+  placed_.entry->deadline = 1;
+  expect_not_served(CACHE_PASS_EXPIRED);
+}
+
+// Runs up to the very deadline: an answer that was complete before a moment after it is never seen later.
+TEST_F(XdpFreshness, NoAnswerLeavesAtOrAfterItsDeadline) {
+  const auto request = request_frame("get k\r\n");
+  const std::uint32_t deadline = deadline_units(monotonic_ns()) + 2;
+  placed_.entry->deadline = deadline;
+  const std::uint64_t deadline_ns = std::uint64_t{deadline} << CACHE_DEADLINE_SHIFT;
+  int hits = 0;
+  for (;;) {
+    const std::uint64_t before = monotonic_ns();
+    const auto verdict = run_xdp(XdpProgram::get().fd(), request).verdict;
+    if (verdict == XDP_TX) {
+      ++hits;
+      ASSERT_LT(before, deadline_ns);
+    } else {
+      EXPECT_GE(monotonic_ns(), deadline_ns);
+      break;
+    }
+  }
+  EXPECT_GT(hits, 0);
+}
+
+TEST_F(XdpFreshness, ADelayedFlushStopsServingFromItsTime) {
+  store().server(0).flush_from = deadline_units(monotonic_ns()) + 1000;
+  expect_served();
+  store().server(0).flush_from = deadline_units(monotonic_ns());
+  expect_not_served(CACHE_PASS_DEAD);
+  store().server(0).flush_from = 0;
+  expect_served();
+}
+
+TEST_F(XdpFreshness, AHeldServerIsPassed) {
+  for (const std::uint32_t hold :
+       {SERVER_BOOT_HOLD, SERVER_DOWN, SERVER_REFUSED, SERVER_DOWN | SERVER_REFUSED}) {
+    store().server(0).hold = hold;
+    expect_not_served(CACHE_PASS_HELD);
+  }
+  store().server(0).hold = 0;
+  store().server(1).hold = SERVER_DOWN;
+  expect_served();
+}
+
+TEST_F(XdpFreshness, ARecycledSegmentIsAMiss) {
+  store().segment(0).generation = 1;
+  expect_not_served(CACHE_PASS_MISS);
+  store().segment(0).generation = WAY_GENERATION_MASK + 1; /* the low bits are those of the way again */
+  expect_served();
+}
+
+TEST_F(XdpFreshness, WaysThatPointNowhereAreMisses) {
+  const std::uint64_t way = placed_.bucket->way[placed_.way];
+  auto& word = placed_.bucket->way[placed_.way];
+  word = way & ~WAY_VALID;
+  expect_not_served(CACHE_PASS_MISS);
+  word = way | WAY_SEGMENT_MASK << WAY_SEGMENT_SHIFT;
+  expect_not_served(CACHE_PASS_MISS);
+  word = way | WAY_OFFSET_MASK;
+  expect_not_served(CACHE_PASS_MISS);
+  word = way ^ 1ull << WAY_TAG_SHIFT;
+  expect_not_served(CACHE_PASS_MISS);
+  word = way;
+  expect_served();
+}
+
+TEST_F(XdpFreshness, EntriesOfAnotherKeyLengthOrServerAreMisses) {
+  const std::uint64_t stamp_key = placed_.entry->stamp_key;
+  placed_.entry->stamp_key = stamp_key + (1ull << CACHE_STAMP_BITS);
+  expect_not_served(CACHE_PASS_MISS);
+  placed_.entry->stamp_key = stamp_key + (1ull << 56);
+  expect_not_served(CACHE_PASS_MISS);
+  placed_.entry->stamp_key = stamp_key;
+  placed_.entry->text_len = 14; /* shorter than a VALUE line with this key can be */
+  expect_not_served(CACHE_PASS_MISS);
+}
+
+// A dead entry and, in a later way, its successor: the dead one does not hide it.
+TEST_F(XdpFreshness, LooksBehindADeadEntry) {
+  store().guard_of(placed_.hash).word += GUARD_ARRIVE;
+  const auto successor = store().place({.key = "k", .data = "newer", .way = placed_.way + 1});
+  expect_answer("k", successor.text);
+  successor.entry->deadline = 1;
+  expect_not_served(CACHE_PASS_EXPIRED);
+}
+
+TEST_F(XdpFreshness, BypassAndZeroedMemoryPassEverything) {
+  control().mode = CACHE_MODE_BYPASS;
+  expect_not_served(CACHE_PASS_BYPASS);
+  expect_pass(frame(Ethernet{} / IPv4{.protocol = 6} / Text{"tcp"}), CACHE_PASS_BYPASS);
+  control().mode = CACHE_MODE_SERVE;
+  expect_served();
+  const cache_control kept = control();
+  control() = cache_control{};
+  expect_not_served(CACHE_PASS_BYPASS);
+  control() = kept;
+  expect_served();
+}
+
+TEST_F(XdpFreshness, ShadowPassesWouldBeHitsOnly) {
+  control().mode = CACHE_MODE_SHADOW;
+  expect_not_served(CACHE_PASS_SHADOW);
+  expect_no_answer("k k", CACHE_PASS_SHADOW);
+  expect_no_answer("other", CACHE_PASS_MISS);
+}
+
+TEST_F(XdpFreshness, PassesWhenBmcdIsGone) {
+  control().heartbeat_limit_ns = 2 * kSecond;
+  control().heartbeat_ns = monotonic_ns();
+  expect_served();
+  control().heartbeat_ns = monotonic_ns() - 3 * kSecond;
+  expect_not_served(CACHE_PASS_NO_HEARTBEAT);
+  control().heartbeat_ns = monotonic_ns() + kSecond / 2; /* the coarse clock lags behind */
+  expect_served();
+  control().heartbeat_ns = 0;
+  expect_not_served(CACHE_PASS_NO_HEARTBEAT);
+}
+
+// The tick is an hour and more: it does not change while the test runs, but once in a lifetime.
+TEST_F(XdpFreshness, KeepAlivePassesOneRequestPerTick) {
+  constexpr std::uint32_t kShift = 42;
+  control().keepalive_shift = kShift;
+  const auto tick = static_cast<std::uint8_t>(monotonic_ns() >> kShift);
+  auto& passed = placed_.bucket->passed[placed_.way];
+  passed = static_cast<std::uint8_t>(tick - 1);
+  expect_not_served(CACHE_PASS_KEEPALIVE);
+  EXPECT_EQ(passed, tick);
+  expect_served();
+  expect_served();
+  passed = static_cast<std::uint8_t>(tick + 1);
+  expect_not_served(CACHE_PASS_KEEPALIVE);
+  passed = static_cast<std::uint8_t>(tick - 1);
+  control().keepalive_shift = 0;
+  expect_served();
+  EXPECT_EQ(passed, static_cast<std::uint8_t>(tick - 1));
+}
+
+TEST_F(XdpFreshness, KeepAlivePassesAGetOfManyIfAnyKeyIsDue) {
+  constexpr std::uint32_t kShift = 42;
+  control().keepalive_shift = kShift;
+  const auto tick = static_cast<std::uint8_t>(monotonic_ns() >> kShift);
+  const auto second = store().place({.key = "second", .data = "w"});
+  auto& due = second.bucket->passed[second.way];
+  placed_.bucket->passed[placed_.way] = tick;
+  due = static_cast<std::uint8_t>(tick - 1);
+  expect_no_answer("k second", CACHE_PASS_KEEPALIVE);
+  EXPECT_EQ(due, tick);
+  expect_answer("k second", placed_.text + second.text);
+}
+
+}  // namespace
+}  // namespace bmc::test
