@@ -9,9 +9,7 @@
 #ifndef BMC_CACHE_ABI_H
 #define BMC_CACHE_ABI_H
 
-#ifndef __bpf__
 #include <linux/types.h>
-#endif
 
 #ifdef __cplusplus
 #define CACHE_ABI_ASSERT(condition, text) static_assert(condition, text)

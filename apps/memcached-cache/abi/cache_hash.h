@@ -6,9 +6,7 @@
 #ifndef BMC_CACHE_HASH_H
 #define BMC_CACHE_HASH_H
 
-#ifndef __bpf__
 #include <linux/types.h>
-#endif
 
 /* Takes in eight key bytes, the first in the lowest byte (the last word is padded with zeros). */
 static inline __u64 cache_hash_word(__u64 hash, __u64 word)
