@@ -55,9 +55,19 @@ double payload_share(std::uint64_t memory, std::size_t key_bytes, std::size_t va
   return static_cast<double>(store.reachable_text_bytes()) / static_cast<double>(memory);
 }
 
-TEST(FillSizing, PayloadOfSmallItems) { EXPECT_GE(payload_share(256 * kMiB, 16, 40), 0.65); }
+// A sanitizer looks at the code, not at the share: a log small enough for its speed. In few segments the one
+// that was just recycled weighs more.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr std::uint64_t kMemory = 12 * kMiB;
+constexpr double kLoss = 0.1;
+#else
+constexpr std::uint64_t kMemory = 256 * kMiB;
+constexpr double kLoss = 0;
+#endif
 
-TEST(FillSizing, PayloadOfLargerItems) { EXPECT_GE(payload_share(64 * kMiB, 30, 200), 0.75); }
+TEST(FillSizing, PayloadOfSmallItems) { EXPECT_GE(payload_share(kMemory, 16, 40), 0.65 - kLoss); }
+
+TEST(FillSizing, PayloadOfLargerItems) { EXPECT_GE(payload_share(kMemory / 4, 30, 200), 0.75 - 3 * kLoss); }
 
 }  // namespace
 }  // namespace bmc::test

@@ -101,10 +101,10 @@ class StoreStress {
 };
 
 TEST(FillStress, WhatALookupFindsIsWhole) {
-  StoreStress stress(120000);
+  StoreStress stress(50000);
   stress.run();
-  EXPECT_GT(stress.store().head().recycled, 30u);
-  EXPECT_GT(stress.hits(), 1000u);
+  EXPECT_GT(stress.store().head().recycled, 20u);
+  EXPECT_GT(stress.hits(), 100u);
   EXPECT_GT(stress.told(), 100u);
   for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(stress.store().segment(i).writers, 0u);
 }
