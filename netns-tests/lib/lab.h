@@ -24,6 +24,7 @@ constexpr uint16_t kMemcachedPort = 11211;
 
 struct LinkOptions {
   bool server_gro = true;  ///< merge TCP segments on arrival, as real NICs' drivers do
+  bool quick_ack = false;  ///< no delayed acknowledgements, for many segments sent one by one
 };
 
 /// One veth pair between the server and another namespace; removed with the namespaces.
@@ -40,7 +41,7 @@ struct Link {
 
 class Lab {
  public:
-  Lab();
+  explicit Lab(LinkOptions options = {});  ///< of the readers' link
 
   Netns& server() { return server_; }
   Netns& client() { return client_; }
