@@ -91,7 +91,7 @@ GRAMMAR_FUNCTION int reply_line_end(struct reply_parser *p, struct reply *out)
 	if (kind == REPLY_SERVER_ERROR && p->byte27 == 'w')
 		kind = REPLY_DROPPED; /* conn_release_items(): replies before it may be gone too */
 	if (p->list) {
-		if (kind != REPLY_END)
+		if (kind != REPLY_END || p->list == REPLY_BINARY)
 			return REPLY_LOST;
 		kind = p->list;
 	}

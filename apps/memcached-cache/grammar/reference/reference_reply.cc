@@ -109,7 +109,7 @@ class Reader {
     if (kind == REPLY_VALUES) return read_value(line);
     if (kind == REPLY_VA) return list_ == 0 ? read_meta_value(line) : lose();
     if (list_ != 0) {
-      if (kind != REPLY_END) return lose();
+      if (kind != REPLY_END || list_ == REPLY_BINARY) return lose();
       complete(list_);
     } else {
       complete(kind);

@@ -15,8 +15,9 @@ std::uint64_t Random::next() {
 }
 
 std::string StreamGenerator::key() {
-  static const std::vector<std::string> kShort = {"a", "bb",  "key:3",   "key:0004", "user:12345", "noreply",
-                                                  "0", "set", "1234567", "12345678", "123456789"};
+  static const std::vector<std::string> kShort = {
+      "a",   "bb",      "key:3",    "key:0004",  "user:12345", "noreply",     "0",
+      "set", "1234567", "12345678", "123456789", "YQ==",       "MTIzNDU2Nzg="};
   if (odd()) {
     static const std::vector<std::size_t> kLengths = {249, 250, 251, 252, 300, 16, 17, 64};
     std::string text(random_.pick(kLengths), 'k');
@@ -321,6 +322,7 @@ std::string StreamGenerator::binary_command() {
     default:
       if (opcode > 0x24) name.clear();
   }
+  if (odd()) body += value(random_.below(3));
   return packet(0x80, opcode, extras, name, body, 0);
 }
 
