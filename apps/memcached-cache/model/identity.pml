@@ -53,7 +53,9 @@ end:	atomic {
 		fi;
 		if
 		:: wish = KEY_FILL; replies = 1
+#ifndef GETS_OF_ONE_KEY_ONLY
 		:: wish = KEY_KEEP; replies = 2
+#endif
 		fi
 	}
 	/* lease_wish(): the word, then the time of the last release */

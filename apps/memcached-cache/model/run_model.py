@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks coherence.pml with spin: every scenario exhaustively, and every variant that is broken on purpose,
+which must give a counterexample. Called by the ctest `model`.
+
+Usage: run_model.py [--jobs N] [--only TEXT]     run what has TEXT in its name
+       run_model.py --trace NAME                 show the counterexample of a broken variant, the shortest
+Needs spin and gcc. Exit status 1 if anything is not as it should be.
+"""
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+RUN_SECONDS_MAX = 900
+# Of the compressed state space; the largest scenario takes about a third.
+MEMORY_MIB_MAX = 4096
+
+KEYS = "SCENARIO_KEYS KEYS=2 GUARDS=1"
+STREAM = "SCENARIO_STREAM KEYS=1 GUARDS=1 COMMANDS=3"
+IDENTITY = "SCENARIO_IDENTITY KEYS=1 GUARDS=1 WRITERS=1"
+UDP_WRITE = "SCENARIO_UDP_WRITE KEYS=1"
+EXPIRY = "SCENARIO_EXPIRY KEYS=1 GUARDS=1"
+
+# Name -> definitions. Without violation, exhaustively.
+SCENARIOS = {
+    "keys.two_writers": f"{KEYS} WRITERS=2 FILLS=1",
+    "keys.two_fills": f"{KEYS} WRITERS=1 FILLS=2",
+    "stream.seen_from_its_start": STREAM,
+    "stream.older_than_bmcd": f"{STREAM} OLDER_THAN_BMCD=1",
+    "identity.two_at_a_time_for_ever": f"{IDENTITY} DATAGRAMS=2 AGAIN WINDOWS IDENTITIES=1",
+    "identity.two_identities_in_one_slot": f"{IDENTITY} DATAGRAMS=2 AGAIN IDENTITIES=2",
+    "identity.three_at_a_time": f"{IDENTITY} DATAGRAMS=3 IDENTITIES=1 GETS_OF_ONE_KEY_ONLY",
+    "udp_write.three_writes": f"{UDP_WRITE} GUARDS=3 WRITES=3 OTHERS=0 WINDOWS",
+    "udp_write.two_writes_and_another": f"{UDP_WRITE} GUARDS=2 WRITES=2 OTHERS=1 WINDOWS",
+    "expiry.hints": f"{EXPIRY} SECONDS=2 HINTS=1",
+    "expiry.probe": f"{EXPIRY} SECONDS=3 PROBES=1",
+    "expiry.delayed_flush": f"{EXPIRY} SECONDS=4 FLUSHES=1",
+}
+
+# Scenario -> the rules it can do without none of: each left out must be found.
+BROKEN = {
+    "keys.two_writers": """NO_IN_FLIGHT LEASE_IN_FLIGHT NO_LEASE IGNORE_GENERATION TAG_READ_LATE NO_GLOBAL_GUARD
+        STAMP_IS_KEY_GENERATION_ONLY GUARD_RAISED_LATE""",
+    "stream.seen_from_its_start": """NOREPLY_RELEASED_AT_ONCE NOREPLY_RELEASED_BY_EARLIER_REPLY
+        RESET_RELEASED_BEFORE_CLOSE OUT_OF_STEP_NOT_HELD HELD_TOO_LATE SWEEP_IGNORES_NEW_PAYLOAD""",
+    "stream.older_than_bmcd": "BOOT_NOT_HELD",
+    "identity.two_at_a_time_for_ever": """SAME_ID_NOT_REFUSED OVERWRITTEN_NOT_REMEMBERED CONSUMED_NOT_REMEMBERED
+        BUSY_NOT_REMEMBERED MULTI_GET_CONSUMES RELEASE_TIME_LATE REPLY_PARKED""",
+    "udp_write.two_writes_and_another": """UDP_WRITE_RELEASED_BY_TIMEOUT QUARANTINE_PASSED_WHILE_STOPPED
+        UDP_REPLY_TOLD_BY_ITS_SHAPE""",
+    "udp_write.three_writes": "UDP_REPLY_TOLD_BY_ITS_SHAPE",
+    "expiry.hints": """UNKNOWN_SERVED SERVED_AT_DEADLINE HINT_FROM_TRUE_TIME HINT_ALONE_WHEN_ANSWERED
+        HINT_OF_KEY_GENERATION_ONLY HINT_BESIDE_GLOBAL_WRITE""",
+    "expiry.probe": "PROBE_IGNORES_STAMP",
+    "expiry.delayed_flush": "FLUSH_WITHOUT_THE_SECOND FLUSH_BY_TRUE_TIME NOT_CUT_BY_FLUSH",
+}
+
+
+def build(folder, definitions, flags):
+    """Makes folder/pan, the checker of this scenario."""
+    for name in os.listdir(FOLDER):
+        if name.endswith(".pml"):
+            shutil.copy(os.path.join(FOLDER, name), folder)
+    options = [f"-D{each}" for each in definitions.split()]
+    # Spin prints its complaints to stdout.
+    for command in (["spin", "-a", *options, "coherence.pml"], ["gcc", "-w", *flags, "-o", "pan", "pan.c"]):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+    return options
+
+
+def run(definitions, flags, depth="1000000"):
+    """Checks one scenario. Returns (verdict, states, seconds, report of the checker)."""
+    with tempfile.TemporaryDirectory(prefix="bmc-model-") as folder:
+        build(folder, definitions, [*flags, "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEMORY_MIB_MAX}"])
+        begun = time.monotonic()
+        done = subprocess.run(["./pan", f"-m{depth}", "-w22"], cwd=folder, capture_output=True, text=True,
+                              timeout=RUN_SECONDS_MAX, check=False)
+        return verdict_of(done.stdout), states_of(done.stdout), time.monotonic() - begun, done.stdout
+
+
+def verdict_of(report):
+    """`holds` only for a search that was complete."""
+    errors = re.search(r"errors: (\d+)", report)
+    if "assertion violated" in report:
+        return "violated"
+    if not errors or errors.group(1) != "0" or "max search depth too small" in report:
+        return "failed"
+    return "failed" if "Search not completed" in report else "holds"
+
+
+def states_of(report):
+    found = re.search(r"([\d.e+]+) states, stored", report)
+    return int(float(found.group(1))) if found else 0
+
+
+def tasks():
+    """(name, definitions, verdict wanted, compiler flags)"""
+    for name, definitions in SCENARIOS.items():
+        yield name, definitions, "holds", ["-O2"]
+    for scenario, broken in BROKEN.items():
+        for each in broken.split():
+            yield f"{scenario} {each}", f"{SCENARIOS[scenario]} {each}", "violated", ["-O1"]
+
+
+def check(task):
+    name, definitions, wanted, flags = task
+    try:
+        verdict, states, seconds, report = run(definitions, flags)
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        verdict, states, seconds, report = "failed", 0, 0.0, str(error)
+    good = verdict == wanted
+    print(f"{'ok  ' if good else 'BAD '} {verdict:9} {states:9} states {seconds:6.1f} s  {name}", flush=True)
+    if not good:
+        print(report, flush=True)
+    return good
+
+
+def trace(wanted):
+    """Prints the shortest counterexample: one line a step, the process, the place, what it did."""
+    definitions = next((d for name, d, _, _ in tasks() if name == wanted), None)
+    if definitions is None:
+        print(f"no such name: {wanted}")
+        return 1
+    with tempfile.TemporaryDirectory(prefix="bmc-model-") as folder:
+        options = build(folder, definitions, ["-O1", "-DSAFETY", "-DBFS"])
+        subprocess.run(["./pan", "-w22"], cwd=folder, capture_output=True, check=False)
+        shown = subprocess.run(["spin", "-t", "-p", *options, "coherence.pml"], cwd=folder, capture_output=True,
+                               text=True, check=False).stdout
+    for line in shown.splitlines():
+        if not re.search(r":init:|Starting|\(goto\)|\[(DO|IF)\]", line):
+            print(re.sub(r"^\s*\d+:\s*proc\s+|\(state \d+\)\s*", "", line))
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--only", default="")
+    parser.add_argument("--trace")
+    options = parser.parse_args()
+    if options.trace:
+        return trace(options.trace)
+    chosen = [task for task in tasks() if options.only in task[0]]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        results = list(pool.map(check, chosen))
+    print(f"{len(results)} checked, {results.count(False)} not as they should be")
+    return 0 if results and all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
