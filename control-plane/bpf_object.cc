@@ -117,7 +117,7 @@ Result<void> load_object(bpf_object& object, const std::string& name) {
   if (failed == 0) return {};
   Error error = errno_error("cannot load the BPF programs of " + name, failed);
   if (error.code == EPERM || error.code == EACCES)
-    error.what += " (bmcd needs CAP_BPF and CAP_NET_ADMIN, or root; `bmcctl probe` tells what is missing)";
+    error.what += " (bmcd needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, or root; `bmcctl probe` tells more)";
   if (const std::string words = complaints.tail(20); !words.empty()) error.what += "\n" + words;
   return error;
 }

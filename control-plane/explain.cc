@@ -61,7 +61,7 @@ std::optional<Obstacle> from_code(const XdpFailure& failure, const InterfaceFact
     case EACCES: {
       if (auto missing = missing_capabilities(host)) return missing;
       return Obstacle{
-          "the kernel does not permit it, although CAP_BPF and CAP_NET_ADMIN are there",
+          "the kernel does not permit it, although the capabilities are there",
           "look for kernel lockdown (cat /sys/kernel/security/lockdown) or a container's seccomp profile"};
     }
     case ENODEV:
@@ -96,10 +96,11 @@ std::optional<Obstacle> missing_capabilities(const HostFacts& host) {
   std::string missing;
   if (!host.cap_bpf) missing += " CAP_BPF";
   if (!host.cap_net_admin) missing += " CAP_NET_ADMIN";
+  if (!host.cap_perfmon) missing += " CAP_PERFMON";
   if (missing.empty()) return std::nullopt;
   return Obstacle{"not permitted: this process lacks" + missing,
-                  "run as root, or give the service AmbientCapabilities=CAP_BPF CAP_NET_ADMIN "
-                  "(a container: --cap-add BPF --cap-add NET_ADMIN)"};
+                  "run it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
+                  "(a container: --cap-add BPF --cap-add NET_ADMIN --cap-add PERFMON)"};
 }
 
 std::optional<Obstacle> receive_offloads(const InterfaceFacts& interface) {
@@ -119,9 +120,8 @@ std::optional<Obstacle> foreign_program(const InterfaceFacts& interface) {
   if (interface.xdp_dispatcher)
     return Obstacle{
         "libxdp's dispatcher (program " + id + ") holds " + interface.name +
-            " and cannot be joined: by another version of libxdp, or without CAP_SYS_ADMIN and "
-            "CAP_PERFMON",
-        "give bmcd these at its start (see bmcd.service), or take the others off: xdp-loader unload " +
+            " and cannot be joined: by another version of libxdp, or without CAP_SYS_ADMIN",
+        "give bmcd that at its start (see bmcd.service), or take the others off: xdp-loader unload " +
             interface.name + " --all"};
   return Obstacle{"another XDP program (" + name + ", id " + id + ") holds " + interface.name +
                       " and was not attached through libxdp's dispatcher, so it cannot be shared",

@@ -55,8 +55,7 @@ InterfaceFacts interface_facts(const std::string& name);
 std::string dispatcher_directory(int ifindex, std::uint32_t dispatcher_id);
 
 // Whether libxdp may use its dispatcher in this process. It reads the programs, and the type information,
-// that are attached already, which the kernel grants to CAP_SYS_ADMIN only; loading extensions takes
-// CAP_PERFMON.
+// that are attached already, which the kernel grants to CAP_SYS_ADMIN only.
 bool may_use_dispatcher(const HostFacts& host);
 
 // Whether a driver of this name is known to have had native XDP in Linux 6.1, our floor.

@@ -69,7 +69,7 @@ void judge_dispatcher(const HostFacts& host, const std::optional<std::string>& e
         "apt install libxdp1");
   } else if (!may_use_dispatcher(host)) {
     add(reply, "XDP dispatcher", Check::LIMITED, "not permitted to this process" + alone,
-        "to share interfaces with other XDP programs, give bmcd CAP_SYS_ADMIN and CAP_PERFMON at its start; "
+        "to share interfaces with other XDP programs, give bmcd CAP_SYS_ADMIN at its start; "
         "see bmcd.service");
   } else if (error && !error->empty()) {
     add(reply, "XDP dispatcher", Check::LIMITED, *error + alone,
@@ -109,8 +109,7 @@ void judge_host(const HostFacts& host, const std::optional<std::string>& dispatc
       host.cgroup2.empty() ? "mount -t cgroup2 cgroup2 /sys/fs/cgroup" : "");
   const auto missing = missing_capabilities(host);
   add(reply, "capabilities", missing ? Check::MISSING : Check::GOOD,
-      missing ? missing->finding
-              : std::string("CAP_BPF CAP_NET_ADMIN") + (host.cap_perfmon ? " CAP_PERFMON" : ""),
+      missing ? missing->finding : std::string("CAP_BPF CAP_NET_ADMIN CAP_PERFMON"),
       missing ? missing->remedy : "");
   judge_dispatcher(host, dispatcher_error, reply);
 }

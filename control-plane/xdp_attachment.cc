@@ -210,10 +210,10 @@ Attempt replace(const Pins& pins, const Interface& interface, const Present& pre
   const Fd old = open_ours({pins.directory(), interface.index}, present);
   if (!present.dispatcher) return attach_single(pins, interface, present.native, image, old);
   if (!may_use_dispatcher(host_facts(pins.directory())))
-    return failed_attempt(Error{
-        EPERM, "the former XDP program of bmcd stands behind libxdp's dispatcher on " + interface.name +
-                   ", which only CAP_SYS_ADMIN and CAP_PERFMON may change; start bmcd with them once, or "
-                   "take it off as root: bmcd --detach"});
+    return failed_attempt(
+        Error{EPERM, "the former XDP program of bmcd stands behind libxdp's dispatcher on " + interface.name +
+                         ", which only CAP_SYS_ADMIN may change; start bmcd with it (see bmcd.service), or "
+                         "take it off as root: bmcd --detach"});
   Attempt added = attach_through_libxdp(pins, interface, present.native, image);
   if (!added.program) return added;
   const ProgramPtr program(xdp_program__from_fd(old.get()));
@@ -229,8 +229,7 @@ std::string why_no_dispatcher(const HostFacts& host) {
   if (host.dispatcher_object.empty())
     return "no other XDP program can join: libxdp's xdp-dispatcher.o is not installed (apt install libxdp1)";
   if (!may_use_dispatcher(host))
-    return "no other XDP program can join: libxdp's dispatcher needs CAP_SYS_ADMIN and CAP_PERFMON at the "
-           "start";
+    return "no other XDP program can join: libxdp's dispatcher needs CAP_SYS_ADMIN at the start";
   return "no other XDP program can join: the kernel refuses libxdp's dispatcher (program extensions)";
 }
 
@@ -341,10 +340,9 @@ Result<std::string> detach_xdp(const std::string& directory, int ifindex) {
       LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = fd.get());
       failed = bpf_xdp_detach(ifindex, mode_flag(present.native) | XDP_FLAGS_REPLACE, &options);
     } else if (!may_use_dispatcher(host_facts(directory))) {
-      return Error{EPERM,
-                   "the XDP program on " + name +
-                       " stands behind libxdp's dispatcher, which only CAP_SYS_ADMIN and CAP_PERFMON may "
-                       "change; as root: bmcd --detach"};
+      return Error{EPERM, "the XDP program on " + name +
+                              " stands behind libxdp's dispatcher, which only CAP_SYS_ADMIN may change; as "
+                              "root: bmcd --detach"};
     } else {
       const ProgramPtr program(xdp_program__from_fd(fd.get()));
       failed = xdp_program__detach(program.get(), ifindex, libxdp_mode(present.native), 0);

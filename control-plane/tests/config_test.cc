@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <sstream>
 
 namespace bmc {
 namespace {
@@ -194,6 +196,39 @@ TEST(Config, ErrorsOfTheFileHaveTheirLine) {
     ASSERT_FALSE(line) << text;
     for (const char* words : said)
       EXPECT_NE(line.error().what.find(words), std::string::npos) << line.error().what;
+  }
+}
+
+std::string read_text(const char* path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Config, ExampleFileIsGoodAndHasEveryKey) {
+  const std::string text = read_text(BMC_EXAMPLE_CONFIG);
+  ASSERT_FALSE(text.empty());
+  ASSERT_TRUE(parse_with(text));
+  // The keys that are commented out are those lines that begin with "#" and a letter.
+  std::istringstream lines(text);
+  std::string enabled;
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_key =
+        line.size() > 1 && line[0] == '#' && std::islower(static_cast<unsigned char>(line[1]));
+    enabled += (is_key ? line.substr(1) : line) + "\n";
+  }
+  const auto line = parse_with(enabled);
+  ASSERT_TRUE(line) << line.error().what;
+  for (const Case& each : cases())
+    EXPECT_NE(enabled.find(std::string("\n") + each.name + " = "), std::string::npos) << each.name;
+}
+
+TEST(Config, ManualNamesEveryOption) {
+  const std::string text = read_text(BMC_MANUAL);
+  for (const Case& each : cases()) {
+    std::string option = std::string("--") + each.name;
+    for (std::size_t at = 0; (at = option.find('-', at)) != std::string::npos; at += 2)
+      option.insert(at, "\\");
+    EXPECT_NE(text.find(option), std::string::npos) << option;
   }
 }
 

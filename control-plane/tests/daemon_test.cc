@@ -310,26 +310,26 @@ TEST_F(DaemonTest, KeepsOnlyItsCapabilities) {
 }
 
 // As deploy/systemd/bmcd.service starts it.
-void keep_two_capabilities() {
+void keep_the_services_capabilities() {
   capng_clear(CAPNG_SELECT_BOTH);
   capng_updatev(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET),
-                CAP_BPF, CAP_NET_ADMIN, -1);
+                CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, -1);
   if (capng_apply(CAPNG_SELECT_BOTH) != 0) std::abort();
 }
 
-TEST_F(DaemonTest, TwoCapabilitiesAreEnoughForAWholeLife) {
+TEST_F(DaemonTest, TheServicesCapabilitiesAreEnoughForAWholeLife) {
   test::VethPair veth("left", "right");
   test::FrameSocket right(veth.right());
   std::uint32_t program = 0;
   {
-    auto first = started({}, keep_two_capabilities);
+    auto first = started({}, keep_the_services_capabilities);
     ASSERT_TRUE(first);
     program = status().attachments(0).program_id();
     right.send();
     EXPECT_TRUE(counts_up_to(1));
     first->end(SIGKILL);
   }
-  auto second = started({}, keep_two_capabilities);
+  auto second = started({}, keep_the_services_capabilities);
   ASSERT_TRUE(second);
   EXPECT_EQ(this->status().attachments(0).program_id(), program);
   EXPECT_TRUE(counts_up_to(1));

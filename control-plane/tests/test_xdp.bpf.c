@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Drops and counts every frame of the tests' EtherType, by the version it was built with. For attachment tests.
+// Drops and counts every frame of the tests' EtherType, by the version it was built with; attachment tests.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 
