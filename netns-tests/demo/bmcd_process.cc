@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -22,6 +23,8 @@ using lab::LabError;
 constexpr uint16_t kMetricsPort = 9801;
 constexpr int64_t kStartMs = 20'000;
 constexpr int64_t kDetachMs = 10'000;
+constexpr std::string_view kPinPrefix = "bmc-demo-";
+const std::string kBpffs = "/sys/fs/bpf";
 
 // Body of http://127.0.0.1:<port>/metrics as seen inside `netns`; empty when nobody answers.
 std::string scrape(const lab::Netns& netns) {
@@ -42,6 +45,26 @@ std::string scrape(const lab::Netns& netns) {
   }
   const std::size_t body = text.find("\r\n\r\n");
   return body == std::string::npos ? "" : text.substr(body + 4);
+}
+
+// Takes out of the kernel what a bmcd left there that could not detach itself.
+void remove_pins(const std::string& bmcd, const std::filesystem::path& pins) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(pins, ignored)) return;
+  lab::run_command({bmcd, "--iface", "lo", "--pin", pins, "--detach"}, nullptr, kDetachMs);
+  std::filesystem::remove_all(pins, ignored);
+}
+
+// Pins of demos that were killed.
+void remove_stale_pins(const std::string& bmcd) {
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(kBpffs, missing)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kPinPrefix)) continue;
+    const long owner = std::strtol(name.c_str() + kPinPrefix.size(), nullptr, 10);
+    if (owner > 0 && ::kill(static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH)
+      remove_pins(bmcd, entry.path());
+  }
 }
 
 }  // namespace
@@ -69,7 +92,8 @@ BmcdProcess::BmcdProcess(const lab::Netns& netns, const BmcdOptions& options)
   char pattern[] = "/tmp/bmc-demo-XXXXXX";
   if (::mkdtemp(pattern) == nullptr) lab::fail_errno("mkdtemp");
   folder_ = pattern;
-  pins_ = "/sys/fs/bpf/bmc-demo-" + std::to_string(::getpid());
+  remove_stale_pins(options_.bmcd);
+  pins_ = kBpffs + "/" + std::string(kPinPrefix) + std::to_string(::getpid());
   // In a session of its own: Ctrl-C is for the demo, which then takes bmcd down in order.
   process_ = std::make_unique<lab::Process>(lab::ProcessSpec{
       .argv = {"setsid", "taskset", "-c", std::to_string(options_.cpu), options_.bmcd, "--iface",
@@ -100,9 +124,8 @@ void BmcdProcess::remove() {
     // Not detached in order: then the hard way.
   }
   process_->kill_hard();
-  // What is still pinned belongs to a bmcd that could not detach; without its pin the kernel lets it go.
+  remove_pins(options_.bmcd, pins_);
   std::error_code ignored;
-  std::filesystem::remove_all(pins_, ignored);
   std::filesystem::remove_all(folder_, ignored);
 }
 
