@@ -5,6 +5,7 @@
 #define BMC_CACHE_DAEMON_CACHE_MEMORY_H
 
 #include <cstdint>
+#include <type_traits>
 
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/store/entry_deadline.h"
@@ -56,7 +57,7 @@ std::uint32_t load_hold(server_state& server);
 
 // For words that programs read while bmcd writes, or the other way round.
 template <typename T>
-void publish(T& word, T value) {
+void publish(T& word, std::type_identity_t<T> value) {
   __atomic_store_n(&word, value, __ATOMIC_SEQ_CST);
 }
 template <typename T>

@@ -44,6 +44,7 @@ Result<void> UdpBarrier::start(const std::vector<Endpoint>& endpoints) {
       return added;
     }
   }
+  started_ = true;
   for (const auto& target : targets_) receive(*target);
   if (!targets_.empty()) round();
   return {};
@@ -53,6 +54,7 @@ void UdpBarrier::stop() {
   run_.end();
   timer_.cancel();
   targets_.clear();
+  started_ = false;
 }
 
 Result<void> UdpBarrier::add(const Endpoint& endpoint) {
@@ -109,6 +111,7 @@ void UdpBarrier::take(Target& target, std::size_t bytes) {
 }
 
 std::uint64_t UdpBarrier::settled_ns() const {
+  if (!started_) return 0;
   std::uint64_t settled = std::numeric_limits<std::uint64_t>::max();
   for (const auto& target : targets_) settled = std::min(settled, target->quarantine.settled_ns());
   if (targets_.empty()) return settled;

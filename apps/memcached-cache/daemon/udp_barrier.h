@@ -35,8 +35,8 @@ class UdpBarrier {
   Result<void> start(const std::vector<Endpoint>& endpoints);
   void stop();
 
-  // Every datagram that arrived at any of the sockets before this moment is executed or gone; 0: not known.
-  // Without endpoints (UDP is off): any moment.
+  // Every datagram that arrived at any of the sockets before this moment is executed or gone; 0: not known,
+  // or stopped. Started without endpoints (UDP is off): any moment.
   std::uint64_t settled_ns() const;
 
   std::uint64_t sent() const { return sent_; }
@@ -64,6 +64,7 @@ class UdpBarrier {
   const Timing timing_;
   boost::asio::steady_timer timer_;
   std::vector<std::unique_ptr<Target>> targets_;
+  bool started_ = false;
   std::uint64_t sent_ = 0;
   std::uint64_t answered_ = 0;
   Lifetime run_;
