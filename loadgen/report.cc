@@ -15,7 +15,8 @@ constexpr const char* kLabels[] = {
 #undef LOADGEN_LABEL
 };
 
-double rounded(double value, double step) { return std::round(value / step) * step; }
+// To so many parts of one: the quotient of whole numbers prints short.
+double rounded(double value, double parts) { return std::round(value * parts) / parts; }
 
 }  // namespace
 
@@ -55,7 +56,7 @@ std::uint64_t RunReport::lost() const {
 
 nlohmann::ordered_json RunReport::json() const {
   nlohmann::ordered_json out;
-  out["seconds"] = rounded(seconds, 0.001);
+  out["seconds"] = rounded(seconds, 1000);
   out["offered_rps"] = std::llround(offered_rps);
   out["sent"] = sent;
   out["rps"] = std::llround(rps());
@@ -67,7 +68,7 @@ nlohmann::ordered_json RunReport::json() const {
     out["counters"][kLabels[index]] = counter[index];
   for (const auto& [name, quantile] :
        {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"max", 1.0}})
-    out["latency_us"][name] = rounded(latency.quantile_ns(quantile) / 1000, 0.01);
+    out["latency_us"][name] = rounded(latency.quantile_ns(quantile) / 1000, 100);
   out["aborted"] = aborted;
   return out;
 }

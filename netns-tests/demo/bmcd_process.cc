@@ -3,6 +3,7 @@
 #include "netns-tests/demo/bmcd_process.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,8 +24,10 @@ using lab::LabError;
 constexpr uint16_t kMetricsPort = 9801;
 constexpr int64_t kStartMs = 20'000;
 constexpr int64_t kDetachMs = 10'000;
-constexpr std::string_view kPinPrefix = "bmc-demo-";
-const std::string kBpffs = "/sys/fs/bpf";
+// <prefix><pid> under both.
+constexpr std::string_view kPrefix = "bmc-demo-";
+constexpr const char* kPins = "/sys/fs/bpf";
+constexpr const char* kSockets = "/run";
 
 // Body of http://127.0.0.1:<port>/metrics as seen inside `netns`; empty when nobody answers.
 std::string scrape(const lab::Netns& netns) {
@@ -55,15 +58,15 @@ void remove_pins(const std::string& bmcd, const std::filesystem::path& pins) {
   std::filesystem::remove_all(pins, ignored);
 }
 
-// Pins of demos that were killed.
-void remove_stale_pins(const std::string& bmcd) {
+// What demos left behind that were killed; `remove` takes a path.
+template <typename Remove>
+void remove_stale(const std::string& directory, Remove remove) {
   std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(kBpffs, missing)) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory, missing)) {
     const std::string name = entry.path().filename();
-    if (!name.starts_with(kPinPrefix)) continue;
-    const long owner = std::strtol(name.c_str() + kPinPrefix.size(), nullptr, 10);
-    if (owner > 0 && ::kill(static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH)
-      remove_pins(bmcd, entry.path());
+    if (!name.starts_with(kPrefix)) continue;
+    const long owner = std::strtol(name.c_str() + kPrefix.size(), nullptr, 10);
+    if (owner > 0 && ::kill(static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH) remove(entry.path());
   }
 }
 
@@ -89,11 +92,13 @@ double metric_value(const std::string& text, const std::string& metric,
 
 BmcdProcess::BmcdProcess(const lab::Netns& netns, const BmcdOptions& options)
     : netns_(netns), options_(options) {
-  char pattern[] = "/tmp/bmc-demo-XXXXXX";
-  if (::mkdtemp(pattern) == nullptr) lab::fail_errno("mkdtemp");
-  folder_ = pattern;
-  remove_stale_pins(options_.bmcd);
-  pins_ = kBpffs + "/" + std::string(kPinPrefix) + std::to_string(::getpid());
+  std::error_code ignored;
+  remove_stale(kPins, [&](const auto& pins) { remove_pins(options_.bmcd, pins); });
+  remove_stale(kSockets, [&](const auto& folder) { std::filesystem::remove_all(folder, ignored); });
+  const std::string name = std::string(kPrefix) + std::to_string(::getpid());
+  pins_ = std::string(kPins) + "/" + name;
+  folder_ = std::string(kSockets) + "/" + name;
+  lab::checked(::mkdir(folder_.c_str(), 0700), "mkdir " + folder_);
   // In a session of its own: Ctrl-C is for the demo, which then takes bmcd down in order.
   process_ = std::make_unique<lab::Process>(lab::ProcessSpec{
       .argv = {"setsid", "taskset", "-c", std::to_string(options_.cpu), options_.bmcd, "--iface",

@@ -57,7 +57,7 @@ class Measurement {
 
  private:
   Result<loadgen::RunReport> counted(Result<loadgen::RunReport> report);
-  Result<void> find_rate(const MeasurementPlan& plan, Measured& measured);
+  Result<void> find_rate(const std::string& name, const MeasurementPlan& plan, Measured& measured);
   Result<void> find_latency(const MeasurementPlan& plan, Measured& measured);
 
   const lab::Link& link_;

@@ -16,7 +16,8 @@ std::string fixed(double value, const char* unit, int digits = 1) {
   return text;
 }
 
-double rounded(double value, double step) { return std::round(value / step) * step; }
+// To so many parts of one: the quotient of whole numbers prints short.
+double rounded(double value, double parts) { return std::round(value * parts) / parts; }
 
 struct Column {
   std::string title;
@@ -39,8 +40,8 @@ std::string row(const std::string& name, const std::vector<Column>& columns,
 
 nlohmann::ordered_json numbers(const Measured& measured) {
   return {{"rps", std::llround(measured.rps)},
-          {"p50_us", rounded(measured.p50_us, 0.01)},
-          {"p99_us", rounded(measured.p99_us, 0.01)}};
+          {"p50_us", rounded(measured.p50_us, 100)},
+          {"p99_us", rounded(measured.p99_us, 100)}};
 }
 
 std::string remarks(const Summary& summary, const std::vector<Column>& columns) {
@@ -88,8 +89,8 @@ std::string json(const Summary& summary) {
   out["plain"] = numbers(summary.plain);
   if (summary.bmcd) {
     out["bmcd"] = numbers(*summary.bmcd);
-    out["bmcd"]["kernel_hit_rate"] = rounded(summary.bmcd->kernel_hit_rate, 0.0001);
-    out["ratio"] = rounded(summary.ratio(), 0.01);
+    out["bmcd"]["kernel_hit_rate"] = rounded(summary.bmcd->kernel_hit_rate, 10000);
+    out["ratio"] = rounded(summary.ratio(), 100);
   }
   if (summary.limit) out["limit"] = {{"rps", std::llround(summary.limit->rps)}};
   out["checked"] = summary.checked;

@@ -15,7 +15,7 @@ Summary full() {
   Summary summary;
   summary.plain = {.rps = 140000.4, .p50_us = 44.123, .p99_us = 60, .checked = 1000};
   summary.bmcd =
-      Measured{.rps = 2100000, .p50_us = 5.5, .p99_us = 9, .kernel_hit_rate = 0.99987, .checked = 2000};
+      Measured{.rps = 2100000, .p50_us = 5.3099, .p99_us = 9, .kernel_hit_rate = 0.99987, .checked = 2000};
   summary.checked = 3000;
   return summary;
 }
@@ -23,7 +23,7 @@ Summary full() {
 TEST(Json, HasTheAgreedShape) {
   const auto out = nlohmann::ordered_json::parse(json(full()));
   EXPECT_EQ(out.dump(), R"({"plain":{"rps":140000,"p50_us":44.12,"p99_us":60.0},)"
-                        R"("bmcd":{"rps":2100000,"p50_us":5.5,"p99_us":9.0,"kernel_hit_rate":0.9999},)"
+                        R"("bmcd":{"rps":2100000,"p50_us":5.31,"p99_us":9.0,"kernel_hit_rate":0.9999},)"
                         R"("ratio":15.0,"checked":3000,"wrong":0})");
 }
 
