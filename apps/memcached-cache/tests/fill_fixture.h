@@ -177,9 +177,8 @@ class FillTest : public testing::Test {
     return lease_record(&slot, &request);
   }
 
-  // Runs one frame through the program; the packet must go on unchanged. Returns what was counted for it.
-  static Counters run(const Bytes& packet, std::uint32_t gso_size = 0) {
-    const Counters before = store().counters();
+  // Runs one frame through the program; the packet must go on unchanged.
+  static void run_once(const Bytes& packet, std::uint32_t gso_size = 0) {
     Bytes out(packet.size() + 64);
     __sk_buff context{};
     context.gso_size = gso_size;
@@ -192,6 +191,12 @@ class FillTest : public testing::Test {
     out.resize(options.data_size_out);
     EXPECT_EQ(options.retval, static_cast<std::uint32_t>(TC_ACT_UNSPEC));
     EXPECT_EQ(out, packet);
+  }
+
+  // As run_once; returns what was counted for the frame.
+  static Counters run(const Bytes& packet, std::uint32_t gso_size = 0) {
+    const Counters before = store().counters();
+    run_once(packet, gso_size);
     Counters counted = store().counters();
     for (const auto& [counter, value] : before) {
       if ((counted[counter] -= value) == 0) counted.erase(counter);

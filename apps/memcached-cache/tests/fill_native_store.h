@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -48,10 +49,10 @@ class NativeStore {
   NativeStore(const NativeStore&) = delete;
   NativeStore& operator=(const NativeStore&) = delete;
 
-  // Stores the item as the fill program does. Returns its way word; 0 if there was no space or another
-  // thread took the way.
+  // Stores the item as the fill program does, stalled for as long as `stall` takes when it has its place.
+  // Returns the way word; 0 if there was no space or another thread took the way.
   std::uint64_t fill(std::string_view key, std::string_view data, std::uint64_t stamp,
-                     std::uint32_t deadline = CACHE_DEADLINE_NEVER) {
+                     std::uint32_t deadline = CACHE_DEADLINE_NEVER, const std::function<void()>& stall = {}) {
     const auto text = value_text(key, 0, data);
     text_words words{};
     if (text.size() > CACHE_TEXT_MAX) throw std::invalid_argument("text too long");
@@ -64,6 +65,7 @@ class NativeStore {
     log_place place{};
     const auto bytes = static_cast<std::uint32_t>((sizeof(entry) + text.size() + 7) & ~std::size_t{7});
     if (log_reserve(&view_, bytes, &place) == 0) return 0;
+    if (stall) stall();
     write(place, words, text.size(), entry_stamp_key(stamp, wanted.key_len, 0), deadline);
     const auto way = WAY_VALID | cache_tag(wanted.key_hash) << WAY_TAG_SHIFT | place.way;
     const bool published = way_publish(bucket, &slot, way) != 0;
