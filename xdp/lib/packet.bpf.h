@@ -186,8 +186,8 @@ static __always_inline enum packet_verdict parse_ipv6(struct cursor *cursor, str
 		return ipv6_not_udp(ip->nexthdr);
 	*transport_bytes = bpf_ntohs(ip->payload_len);
 	for (i = 0; i < 4; i++) {
-		packet->local_be[i] = ip->daddr.in6_u.u6_addr32[i];
-		packet->remote_be[i] = ip->saddr.in6_u.u6_addr32[i];
+		packet->local_be[i] = ip->daddr.s6_addr32[i];
+		packet->remote_be[i] = ip->saddr.s6_addr32[i];
 		sum += (__u64)packet->local_be[i] + packet->remote_be[i];
 	}
 	packet->fixed_sum = sum;

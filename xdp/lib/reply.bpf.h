@@ -27,18 +27,16 @@ struct reply {
 	__u16 ipv4_id_be;     /* the packet may be fragmented on its way: differs between neighbours */
 };
 
-static __always_inline void swap_ethernet(struct ethhdr *ethernet)
+static __always_inline void swap_ethernet(__u16 *half)
 {
-	__u32 *word = (__u32 *)ethernet;
-	__u16 *half = (__u16 *)ethernet;
-	__u32 destination = word[0];
-	__u16 destination_end = half[2];
+	__u16 swapped;
+	__u32 i;
 
-	word[0] = (__u32)half[3] | (__u32)half[4] << 16;
-	half[2] = half[5];
-	half[3] = (__u16)destination;
-	half[4] = (__u16)(destination >> 16);
-	half[5] = destination_end;
+	for (i = 0; i < ETH_ALEN / 2; i++) {
+		swapped = half[i];
+		half[i] = half[i + ETH_ALEN / 2];
+		half[i + ETH_ALEN / 2] = swapped;
+	}
 }
 
 /*
@@ -50,8 +48,9 @@ static __always_inline void rewrite_ipv4(struct iphdr *ip, const struct reply *r
 	__u32 *word = (__u32 *)ip;
 	__u32 source = word[3], destination = word[4];
 	__u64 sum = (__u64)source + destination;
+	__u32 bytes = (__u32)(sizeof(*ip) + sizeof(struct udphdr)) + reply->payload_bytes;
 
-	word[0] = bpf_htonl(IPV4_NO_OPTIONS << 24 | (__u32)(sizeof(*ip) + sizeof(struct udphdr)) + reply->payload_bytes);
+	word[0] = bpf_htonl(IPV4_NO_OPTIONS << 24 | bytes);
 	ip->id = reply->ipv4_id_be;
 	ip->frag_off = 0;
 	word[2] = bpf_htonl(REPLY_TTL << 24 | IPPROTO_UDP << 16);
@@ -91,7 +90,7 @@ static __always_inline int rewrite_headers(struct cursor frame, const struct rep
 
 	if (ethernet + sizeof(struct ethhdr) > frame.end || network + REPLY_BYTES_MIN > frame.end)
 		return 0;
-	swap_ethernet((struct ethhdr *)ethernet);
+	swap_ethernet((__u16 *)ethernet);
 	if (*network >> 4 == 6) {
 		rewrite_ipv6((struct ipv6hdr *)network, reply);
 		rewrite_udp((struct udphdr *)(network + sizeof(struct ipv6hdr)), reply);
