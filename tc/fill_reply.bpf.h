@@ -50,8 +50,8 @@ static __always_inline int find_server(struct fill *fill)
 static __always_inline int take_lease(struct fill *fill, __u16 request_id_be)
 {
 	struct lease_identity identity =
-		lease_identify(fill->server_index, fill->packet.target_be, fill->packet.target_port_be, request_id_be,
-			       fill->server->hash_seed, fill->control->lease_mask);
+		lease_identify(fill->server_index, fill->packet.target_be, fill->packet.target_port_be,
+			       request_id_be, fill->server->hash_seed, fill->control->lease_mask);
 	struct lease *lease = bpf_map_lookup_elem(&leases, &identity.slot);
 
 	if (!lease)
@@ -94,7 +94,8 @@ static __always_inline enum reply_shape read_reply(struct __sk_buff *skb, struct
 
 	if (!scratch || length > CACHE_REPLY_MAX)
 		return REPLY_OTHER;
-	asm volatile("" : "+r"(length)); /* else both bounds become one comparison, which 6.1 does not follow */
+	/* Else both bounds become one comparison, which 6.1's verifier does not follow. */
+	asm volatile("" : "+r"(length));
 	if (length <= CACHE_UDP_HEADER)
 		return REPLY_OTHER;
 	fill->scratch = scratch;

@@ -61,7 +61,8 @@ static __always_inline __u8 passed_tick(const struct fill *fill, __u32 deadline)
 }
 
 /* Writes the entry to its place. Returns 0 if the packet cannot be read. */
-static __always_inline int write_entry(struct __sk_buff *skb, const struct fill *fill, const struct log_place *place)
+static __always_inline int write_entry(struct __sk_buff *skb, const struct fill *fill,
+				       const struct log_place *place)
 {
 	__u32 text_len = fill->value.text_len;
 	struct entry_words *entry = place->entry;
@@ -113,8 +114,8 @@ static __always_inline enum cache_counter append_reply(struct __sk_buff *skb, st
  * become known, or max_staleness has half gone by. If its deadline is still unknown, bmcd is asked
  * again, since its answer may have been lost.
  */
-static __always_inline int wants_renewal(struct fill *fill, struct bucket *bucket, const struct bucket_slot *slot,
-					 __u32 deadline)
+static __always_inline int wants_renewal(struct fill *fill, struct bucket *bucket,
+					 const struct bucket_slot *slot, __u32 deadline)
 {
 	__u32 cap = fill->server->deadline_cap;
 	__u32 now = (__u32)(fill->now_ns >> CACHE_DEADLINE_SHIFT);
@@ -136,8 +137,9 @@ static __always_inline int wants_renewal(struct fill *fill, struct bucket *bucke
  * The entry of this key, filled under the same stamp, must say what memcached says.
  * Returns 1 if the reply is to be stored all the same, 0 if all is done and counted.
  */
-static __always_inline int compare_reply(struct fill *fill, const struct store_view *view, struct bucket *bucket,
-					 const struct bucket_slot *slot, const struct entry_words *entry)
+static __always_inline int compare_reply(struct fill *fill, const struct store_view *view,
+					 struct bucket *bucket, const struct bucket_slot *slot,
+					 const struct entry_words *entry)
 {
 	struct entry_header header = entry_read(entry);
 	int equal = header.text_len == fill->value.text_len &&

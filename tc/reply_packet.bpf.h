@@ -134,14 +134,16 @@ static __always_inline int is_watched_port(const struct cache_control *config, _
 }
 
 /* Index of the server whose reply this is by its source; CACHE_SERVERS_MAX if it is none's. */
-static __always_inline __u32 server_of_reply(const struct cache_control *config, const struct reply_packet *packet)
+static __always_inline __u32 server_of_reply(const struct cache_control *config,
+					     const struct reply_packet *packet)
 {
 	const struct served_address *served;
 	__u32 slot;
 
 	if (!is_watched_port(config, bpf_ntohs(packet->source_port_be)))
 		return CACHE_SERVERS_MAX;
-	slot = cache_address_slot(packet->source_be, packet->source_port_be, config->address_seed, CACHE_ADDRESSES_MAX);
+	slot = cache_address_slot(packet->source_be, packet->source_port_be, config->address_seed,
+				  CACHE_ADDRESSES_MAX);
 	served = &config->address[slot & (CACHE_ADDRESSES_MAX - 1)];
 	if (!served->used || served->port_be != packet->source_port_be ||
 	    served->addr_be[0] != packet->source_be[0] || served->addr_be[1] != packet->source_be[1] ||

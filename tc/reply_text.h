@@ -27,7 +27,7 @@ struct reply_buffer {
 };
 
 enum reply_shape {
-	REPLY_OTHER = 0, /* anything else: an error, a second VALUE, a cas field, a reply of another command */
+	REPLY_OTHER = 0, /* anything else: an error, a second VALUE, a cas field, another command's reply */
 	REPLY_MISS = 1,  /* "END\r\n" */
 	REPLY_VALUE = 2, /* "VALUE <key> <flags> <bytes>\r\n<data>\r\nEND\r\n" and not a byte more */
 };
@@ -42,7 +42,7 @@ struct reply_value {
 static __always_inline __u64 reply_word(const __u8 *at)
 {
 #ifdef __bpf__
-	return *(const __u64 *)at; /* a memcpy would become eight loads: the compiler does not know alignment */
+	return *(const __u64 *)at; /* a memcpy would become eight loads */
 #else
 	__u64 word;
 
@@ -76,7 +76,8 @@ static __always_inline int reply_read_key(const __u8 *payload, __u64 seed, struc
 		if (before)
 			hash = cache_hash_word(hash, word & before);
 		/* Read back from memory, where the verifier forgets by which turn of the loop it came. */
-		value->key_len = 8 * i + (__u32)(((before & 0x0101010101010101ull) * 0x0101010101010101ull) >> 56);
+		value->key_len =
+			8 * i + (__u32)(((before & 0x0101010101010101ull) * 0x0101010101010101ull) >> 56);
 		value->key_hash = cache_hash_finish(hash, shared_load_u32(&value->key_len));
 		return 1;
 	}
@@ -84,7 +85,8 @@ static __always_inline int reply_read_key(const __u8 *payload, __u64 seed, struc
 }
 
 /* Reads 1..digits digits at *at and the byte `end` behind them; moves *at past both. */
-static __always_inline int reply_read_number(const __u8 *payload, __u32 *at, __u32 digits, char end, __u64 *number)
+static __always_inline int reply_read_number(const __u8 *payload, __u32 *at, __u32 digits, char end,
+					     __u64 *number)
 {
 	__u32 begin = *at;
 

@@ -50,10 +50,11 @@
 
 /* What the recorded datagram is. When in doubt LEASE_WISH_NONE: it is the careful one. */
 enum lease_wish {
-	LEASE_WISH_NONE = 0,      /* anything: several reply datagrams, or none, may follow */
-	LEASE_WISH_ONE_REPLY = 1, /* may not fill, but is one whole command answered by at most one datagram
-	                           * when that is numbered 0 of 1: a get of one key refused a lease, a `set` */
-	LEASE_WISH_FILL = 2,      /* a get of one key and nothing else, nothing in flight: wants to fill */
+	LEASE_WISH_NONE = 0, /* anything: several reply datagrams, or none, may follow */
+	/* May not fill, but is one whole command, and its answer, if numbered 0 of 1, is one datagram: a get
+	 * of one key that was refused a lease, a `set`. */
+	LEASE_WISH_ONE_REPLY = 1,
+	LEASE_WISH_FILL = 2, /* a get of one key and nothing else, nothing in flight: wants to fill */
 };
 
 enum lease_result {
@@ -73,8 +74,9 @@ struct lease_identity {
  * addr: IPv4 as ::ffff:a.b.c.d. Addresses, port and request id are big-endian, as on the wire;
  * lease_mask is control.lease_mask, seed the server's hash_seed.
  */
-static __always_inline struct lease_identity lease_identify(__u32 server, const __u32 addr_be[4], __u16 port_be,
-							    __u16 request_id_be, __u64 seed, __u32 lease_mask)
+static __always_inline struct lease_identity lease_identify(__u32 server, const __u32 addr_be[4],
+							    __u16 port_be, __u16 request_id_be, __u64 seed,
+							    __u32 lease_mask)
 {
 	__u64 hash = cache_hash_word(seed, ((__u64)addr_be[0] << 32) | addr_be[1]);
 	struct lease_identity identity = {};
@@ -108,13 +110,14 @@ struct lease_request {
 #define LEASE_KEEP 0ull
 #define LEASE_CONSUME 1ull
 
-/* Is a datagram of that time (0: there was none) perhaps still unanswered? What arrived before the barrier is not. */
+/* Is a datagram of that time (0: none) perhaps still unanswered? What arrived before the barrier is not. */
 static __always_inline int lease_may_linger(__u64 time_ns, __u64 barrier_done_ns)
 {
 	return time_ns && time_ns >= barrier_done_ns;
 }
 
-static __always_inline enum lease_result lease_record(struct lease *lease, const struct lease_request *request)
+static __always_inline enum lease_result lease_record(struct lease *lease,
+						      const struct lease_request *request)
 {
 	__u64 before = shared_load(&lease->tag);
 	enum lease_result result = LEASE_RECORD_PLAIN;

@@ -39,7 +39,10 @@ static __always_inline __u32 shared_swap_if_u32(__u32 *word, __u32 expected, __u
 	return __sync_val_compare_and_swap(word, expected, desired);
 }
 
-static __always_inline __u64 shared_swap(__u64 *word, __u64 value) { return __sync_lock_test_and_set(word, value); }
+static __always_inline __u64 shared_swap(__u64 *word, __u64 value)
+{
+	return __sync_lock_test_and_set(word, value);
+}
 
 /* The asm keeps the fetching form of the instruction: only that one is a full barrier. */
 static __always_inline __u64 shared_add(__u64 *word, __u64 value)
@@ -104,7 +107,10 @@ static inline __u32 shared_add_u32(__u32 *word, __u32 value)
 	return __atomic_fetch_add(word, value, __ATOMIC_SEQ_CST);
 }
 
-static inline __u64 shared_or(__u64 *word, __u64 bits) { return __atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST); }
+static inline __u64 shared_or(__u64 *word, __u64 bits)
+{
+	return __atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST);
+}
 
 #endif
 

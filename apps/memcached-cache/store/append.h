@@ -47,8 +47,8 @@ static __always_inline void log_release(struct log_place *place)
 }
 
 /* `place` is only valid after LOG_RESERVED. `index`: the segment tried. */
-static __always_inline enum log_reserved do_log_reserve(const struct store_view *view, __u32 bytes, __u32 *index,
-							struct log_place *place)
+static __always_inline enum log_reserved do_log_reserve(const struct store_view *view, __u32 bytes,
+							__u32 *index, struct log_place *place)
 {
 	struct log_state *head = view->head;
 	__u32 current = shared_load_u32(&head->current);
@@ -173,7 +173,8 @@ static __always_inline int way_is_wanted(const struct lookup_world *world, __u64
  * How much a way of another key deserves to be overwritten: empty and dead ones most, else the one whose
  * segment is recycled soonest, and in it the one filled first.
  */
-static __always_inline __u64 way_age(const struct lookup_world *world, __u64 word, const struct entry_wanted *wanted)
+static __always_inline __u64 way_age(const struct lookup_world *world, __u64 word,
+				     const struct entry_wanted *wanted)
 {
 	__u32 segment = way_segment(word);
 	__u32 age = wanted->current - segment + (wanted->current < segment ? wanted->segment_count : 0);

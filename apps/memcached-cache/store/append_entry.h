@@ -17,7 +17,8 @@
 
 static __always_inline __u64 entry_stamp_key(__u64 stamp, __u32 key_len, __u32 server)
 {
-	return (stamp & CACHE_STAMP_MASK) | ((__u64)key_len << ENTRY_KEY_SHIFT) | ((__u64)server << ENTRY_SERVER_SHIFT);
+	return (stamp & CACHE_STAMP_MASK) | ((__u64)key_len << ENTRY_KEY_SHIFT) |
+	       ((__u64)server << ENTRY_SERVER_SHIFT);
 }
 
 /* What of an entry's header does not change; read at once. */
@@ -39,7 +40,8 @@ static __always_inline struct entry_header entry_read(const struct entry_words *
 }
 
 /* Are the first `bytes` bytes, at most CACHE_TEXT_MAX, of the entry's text equal to the text? */
-VERIFIED_APART int entry_text_equal(const struct entry_words *entry, const struct text_words *text, __u32 bytes)
+VERIFIED_APART int entry_text_equal(const struct entry_words *entry, const struct text_words *text,
+				    __u32 bytes)
 {
 	__u64 words = bytes / 8;
 	__u32 rest = bytes % 8;

@@ -43,8 +43,16 @@ struct store_view {
 /* The last offset at which an entry may begin: any entry fits behind it. */
 #define STORE_OFFSET_MAX (CACHE_SEGMENT_BYTES - CACHE_ENTRY_MAX)
 
-static __always_inline __u32 way_segment(__u64 way) { return (__u32)(way >> WAY_SEGMENT_SHIFT) & WAY_SEGMENT_MASK; }
-static __always_inline __u64 way_offset(__u64 way) { return (way & WAY_OFFSET_MASK) << CACHE_ENTRY_ALIGN_SHIFT; }
+static __always_inline __u32 way_segment(__u64 way)
+{
+	return (__u32)(way >> WAY_SEGMENT_SHIFT) & WAY_SEGMENT_MASK;
+}
+
+static __always_inline __u64 way_offset(__u64 way)
+{
+	return (way & WAY_OFFSET_MASK) << CACHE_ENTRY_ALIGN_SHIFT;
+}
+
 static __always_inline __u64 way_tag(__u64 way) { return (way >> WAY_TAG_SHIFT) & WAY_TAG_MASK; }
 
 /* Does the way's segment still hold what it held when the way was written? */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Gives each run of the fill program a lease anew, so that one test run can repeat a fill. Used by fill_bench.
+// Gives each run of the fill program a lease anew, so that one test run can repeat a fill. Used by
+// fill_bench.
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
