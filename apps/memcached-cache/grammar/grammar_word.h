@@ -21,10 +21,21 @@ GRAMMAR_INLINE __u64 grammar_load(const struct grammar_chunk *chunk, __u32 at)
 #endif
 }
 
-/* Whether one of the eight bytes is a space or a control character below it. */
-GRAMMAR_INLINE int grammar_has_separator(__u64 word)
+/* All bits of a word's first `bytes` bytes, 1..8. */
+GRAMMAR_INLINE __u64 grammar_low_bytes(__u32 bytes)
 {
-	return ((word - 0x2121212121212121ull) & ~word & 0x8080808080808080ull) != 0;
+	return ~0ull >> (64 - bytes * 8);
+}
+
+/* How many of the eight bytes come before the first space or control character below it, 0..8. */
+GRAMMAR_INLINE __u32 grammar_text_bytes(__u64 word)
+{
+	__u64 found = (word - 0x2121212121212121ull) & ~word & 0x8080808080808080ull;
+
+	if (!found)
+		return 8;
+	/* The lowest bit found, as 1 << 8 * n, moves n into the highest byte. */
+	return (__u32)((((found & -found) >> 7) * 0x0001020304050607ull) >> 56);
 }
 
 /* Byte `i` of a string literal as part of a little-endian word, zero past its end. */

@@ -11,9 +11,11 @@
 
 /* Whole lines. */
 #define REPLY_LINES(X) \
-	X(STORED, "STORED\r") X(NOT_STORED, "NOT_STORED\r") X(EXISTS, "EXISTS\r") X(NOT_FOUND, "NOT_FOUND\r") \
-	X(DELETED, "DELETED\r") X(TOUCHED, "TOUCHED\r") X(OK, "OK\r") X(RESET, "RESET\r") X(END, "END\r") \
-	X(HD, "HD\r") X(EN, "EN\r") X(NF, "NF\r") X(NS, "NS\r") X(EX, "EX\r") X(MN, "MN\r") X(ERROR, "ERROR\r")
+	X(STORED, "STORED\r") X(NOT_STORED, "NOT_STORED\r") X(EXISTS, "EXISTS\r") \
+	X(NOT_FOUND, "NOT_FOUND\r") X(DELETED, "DELETED\r") X(TOUCHED, "TOUCHED\r") X(OK, "OK\r") \
+	X(RESET, "RESET\r") X(END, "END\r") \
+	X(HD, "HD\r") X(EN, "EN\r") X(NF, "NF\r") X(NS, "NS\r") X(EX, "EX\r") X(MN, "MN\r") \
+	X(ERROR, "ERROR\r")
 
 /* Beginnings of lines. */
 #define REPLY_PREFIXES(X) \
@@ -192,9 +194,34 @@ GRAMMAR_INLINE int reply_byte(struct reply_parser *p, __u8 c, struct reply *out)
 	return REPLY_COMPLETE;
 }
 
+/* The two commonest lines are known at a glance. Returns false if it is another one, or not all there. */
+GRAMMAR_INLINE int reply_at_a_glance(struct reply_parser *p, const struct grammar_chunk *chunk, __u32 begin,
+				     __u32 left, struct reply *out)
+{
+	__u64 word = grammar_load(chunk, begin & (GRAMMAR_CHUNK - 1));
+
+	if (p->state != REPLY_AT_START)
+		return 0;
+	if (left >= 8 && p->list == 0 && word == GRAMMAR_WORD("STORED\r\n", 0)) {
+		out->kind = REPLY_STORED;
+		out->next = begin + 8;
+		return 1;
+	}
+	if (left < 5 || p->list == REPLY_BINARY)
+		return 0;
+	if ((word & GRAMMAR_MASK("END\r\n", 0)) != GRAMMAR_WORD("END\r\n", 0))
+		return 0;
+	out->kind = p->list;
+	if (!p->list)
+		out->kind = REPLY_END;
+	p->list = 0;
+	out->next = begin + 5;
+	return 1;
+}
+
 /* reply_feed() past the skip; begin < end. */
-GRAMMAR_INLINE int reply_feed_bytes(struct reply_parser *p, const struct grammar_chunk *chunk, __u32 begin, __u32 end,
-				    struct reply *out)
+GRAMMAR_INLINE int reply_feed_bytes(struct reply_parser *p, const struct grammar_chunk *chunk, __u32 begin,
+				    __u32 end, struct reply *out)
 {
 	__u32 i;
 	int event;
@@ -202,6 +229,8 @@ GRAMMAR_INLINE int reply_feed_bytes(struct reply_parser *p, const struct grammar
 	out->opaque = 0;
 	out->status = 0;
 	out->opcode = 0;
+	if (reply_at_a_glance(p, chunk, begin, end - begin, out))
+		return REPLY_COMPLETE;
 	for (i = begin; i < end; i++) {
 		GRAMMAR_OPAQUE(i);
 		if (i >= GRAMMAR_CHUNK)

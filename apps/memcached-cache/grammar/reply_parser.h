@@ -17,8 +17,8 @@
  * REPLY_*; out->next is where to go on, the rest of *out is set for REPLY_COMPLETE only.
  * Bytes of a value or body, p->skip of them, may be passed over without feeding.
  */
-GRAMMAR_FUNCTION int reply_feed(struct reply_parser *p, const struct grammar_chunk *chunk, __u32 begin, __u32 end,
-				struct reply *out)
+GRAMMAR_FUNCTION int reply_feed(struct reply_parser *p, const struct grammar_chunk *chunk, __u32 begin,
+				__u32 end, struct reply *out)
 {
 	__u64 skip;
 

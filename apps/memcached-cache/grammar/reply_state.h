@@ -67,7 +67,8 @@ GRAMMAR_INLINE int reply_at_boundary(const struct reply_parser *p)
 GRAMMAR_INLINE int reply_fits(__u32 shape, __u32 verb, const struct reply *r)
 {
 	if (shape >= SHAPE_BINARY || r->kind == REPLY_BINARY)
-		return r->kind == REPLY_BINARY && r->opcode == verb && (shape >= SHAPE_BINARY || shape == SHAPE_CLOSE);
+		return r->kind == REPLY_BINARY && r->opcode == verb &&
+		       (shape >= SHAPE_BINARY || shape == SHAPE_CLOSE);
 	if (verb >= VERB_COUNT)
 		return r->kind == REPLY_ERROR;
 	return grammar_verbs[verb].replies >> (r->kind & 31) & 1;
@@ -96,7 +97,8 @@ GRAMMAR_INLINE int reply_is_success(const struct reply *r)
 /* memcached understood or did the command not at all, or only in part. */
 GRAMMAR_INLINE int reply_is_error(const struct reply *r)
 {
-	return (r->kind >= REPLY_ERROR && r->kind <= REPLY_DROPPED) || (r->kind == REPLY_BINARY && r->status != 0);
+	return (r->kind >= REPLY_ERROR && r->kind <= REPLY_DROPPED) ||
+	       (r->kind == REPLY_BINARY && r->status != 0);
 }
 
 GRAMMAR_INLINE int reply_lose(struct reply_parser *p)

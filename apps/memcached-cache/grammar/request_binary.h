@@ -74,7 +74,8 @@ GRAMMAR_INLINE int request_packet_end(struct request_parser *p, struct request_c
 		out->flags |= out->shape == SHAPE_CLOSE ? REQUEST_NOREPLY : REQUEST_QUIET;
 	if (out->effect >= EFFECT_WRITE_KEY && form != BINARY_FORM_TOUCH)
 		out->flags |= REQUEST_CHANGES_VALUE;
-	if (form == BINARY_FORM_STORE || form == BINARY_FORM_TOUCH || (form == BINARY_FORM_FLUSH && p->extras)) {
+	if (form == BINARY_FORM_STORE || form == BINARY_FORM_TOUCH ||
+	    (form == BINARY_FORM_FLUSH && p->extras)) {
 		out->flags |= REQUEST_HAS_TTL;
 		out->exptime = request_be32(p->word[0], form == BINARY_FORM_STORE ? 4 : 0);
 	}
@@ -145,8 +146,8 @@ GRAMMAR_FUNCTION int request_packet_byte(struct request_parser *p, __u32 c, stru
 }
 
 /* request_feed() of a binary connection; begin < end. */
-GRAMMAR_FUNCTION int request_feed_packets(struct request_parser *p, const struct grammar_chunk *chunk, __u32 begin,
-					__u32 end, struct request_command *out)
+GRAMMAR_FUNCTION int request_feed_packets(struct request_parser *p, const struct grammar_chunk *chunk,
+					  __u32 begin, __u32 end, struct request_command *out)
 {
 	__u32 i, at;
 	__u8 c;

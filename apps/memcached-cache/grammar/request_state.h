@@ -17,7 +17,7 @@
 /* request_command.flags */
 #define REQUEST_NOREPLY 1u       /* no reply will come */
 #define REQUEST_QUIET 2u         /* a reply may come or not */
-#define REQUEST_HAS_TTL 4u       /* exptime is known: if this write succeeds it is the key's (or flush_all's delay) */
+#define REQUEST_HAS_TTL 4u       /* exptime is known: the key's if the write succeeds, or flush_all's delay */
 #define REQUEST_BINARY 8u        /* verb is an opcode, opaque is valid */
 #define REQUEST_LAST 16u         /* bears the reply: set but on REQUEST_KEY */
 #define REQUEST_CHANGES_VALUE 32u /* not only the expiry */
@@ -36,7 +36,10 @@ struct request_command {
 };
 GRAMMAR_ASSERT(sizeof(struct request_command) == 32, "request_command");
 
-/* request_parser.protocol: decided by a connection's (or datagram's) first byte. */
+/*
+ * request_parser.protocol: decided by a connection's (or datagram's) first byte. If memcached runs with
+ * -B ascii or -B binary its user sets it after request_parser_init().
+ */
 #define REQUEST_UNDECIDED 0
 #define REQUEST_ASCII 1
 #define REQUEST_IS_BINARY 2
@@ -72,7 +75,7 @@ GRAMMAR_ASSERT(sizeof(struct request_command) == 32, "request_command");
 struct request_parser {
 	__u64 seed;        /* of cache_hash */
 	__u64 skip;        /* bytes of value ahead: the caller may pass over them and subtract */
-	__u64 word[3];     /* ASCII: a token's first 16 bytes and its number. Binary: header, then 8 of extras */
+	__u64 word[3];     /* ASCII: a token's first 16 bytes, its number. Binary: header; extras, key */
 	__u64 hash;        /* of the key so far */
 	__u64 key_hash;
 	__u64 letters;     /* meta flags seen, one bit each */

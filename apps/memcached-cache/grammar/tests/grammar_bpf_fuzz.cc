@@ -25,8 +25,12 @@ constexpr std::uint64_t kHashSeed = 0x0123456789abcdefull;
 // The programs, loaded, and their map in our memory. Owns both.
 class Kernel {
  public:
-  Kernel() : programs_(grammar_test_bpf__open_and_load()) {
+  // The programs to be timed are loaded only if wanted.
+  explicit Kernel(bool timed) : programs_(grammar_test_bpf__open()) {
     if (!programs_) return;
+    bpf_program__set_autoload(programs_->progs.grammar_line, timed);
+    bpf_program__set_autoload(programs_->progs.grammar_nothing, timed);
+    if (grammar_test_bpf__load(programs_) != 0) return;
     void* memory = mmap(nullptr, sizeof(grammar_run), PROT_READ | PROT_WRITE, MAP_SHARED,
                         bpf_map__fd(programs_->maps.run), 0);
     if (memory != MAP_FAILED) run_ = static_cast<grammar_run*>(memory);
@@ -177,7 +181,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--times", times, "print what parsing some lines costs");
   CLI11_PARSE(app, argc, argv);
-  bmc::grammar_test::Kernel kernel;
+  bmc::grammar_test::Kernel kernel(times);
   if (!kernel.ready()) {
     std::fprintf(stderr, "cannot load the programs; run as root on Linux 6.1 or newer\n");
     return 2;
