@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of the source tree itself, label `layers`: include directions, licences and lengths; headers that
-# compile alone; shell scripts. Included once, by the top-level CMakeLists.txt.
+# compile alone; shell scripts; formatting. Included once, by the top-level CMakeLists.txt.
 if(BMC_SANITIZE)
   return() # the source is the same in every preset; the release build looks at it
 endif()
@@ -14,7 +14,8 @@ add_test(NAME headers COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/c
   --bpf-clang ${BMC_BPF_CLANG} --system-include /usr/include/${BMC_MULTIARCH})
 add_test(NAME headers_self_test COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_headers_test.py
   ${CMAKE_CXX_COMPILER} ${BMC_BPF_CLANG} /usr/include/${BMC_MULTIARCH})
-add_test(NAME shellcheck COMMAND ${BMC_SHELLCHECK} bmc .ci/run tools/on-debian-kernel.sh tools/kernel_guest_check.sh
-  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-set_tests_properties(layers layers_self_test headers headers_self_test shellcheck PROPERTIES LABELS layers)
+file(GLOB scripts LIST_DIRECTORIES false CONFIGURE_DEPENDS tools/*.sh netns-tests/*.sh deploy/*.sh)
+add_test(NAME shellcheck COMMAND ${BMC_SHELLCHECK} bmc .ci/run ${scripts} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+add_test(NAME format COMMAND ${PROJECT_SOURCE_DIR}/bmc fmt --check)
+set_tests_properties(layers layers_self_test headers headers_self_test shellcheck format PROPERTIES LABELS layers)
 set_tests_properties(headers PROPERTIES TIMEOUT 600)
