@@ -116,14 +116,14 @@ std::optional<Obstacle> receive_offloads(const InterfaceFacts& interface) {
 std::optional<Obstacle> foreign_program(const InterfaceFacts& interface) {
   if (interface.xdp_program == 0) return std::nullopt;
   const std::string id = std::to_string(interface.xdp_program);
-  const std::string name = interface.xdp_name.empty() ? "unnamed" : interface.xdp_name;
+  const std::string name = interface.xdp_name.empty() ? "" : interface.xdp_name + ", ";
   if (interface.xdp_dispatcher)
     return Obstacle{
         "libxdp's dispatcher (program " + id + ") holds " + interface.name +
             " and cannot be joined: by another version of libxdp, or without CAP_SYS_ADMIN",
         "give bmcd that at its start (see bmcd.service), or take the others off: xdp-loader unload " +
             interface.name + " --all"};
-  return Obstacle{"another XDP program (" + name + ", id " + id + ") holds " + interface.name +
+  return Obstacle{"another XDP program (" + name + "id " + id + ") holds " + interface.name +
                       " and was not attached through libxdp's dispatcher, so it cannot be shared",
                   "attach that one with xdp-loader load, or take it off: ip link set dev " + interface.name +
                       (interface.xdp_native ? " xdp off" : " xdpgeneric off")};

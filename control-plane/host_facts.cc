@@ -187,7 +187,7 @@ HostFacts host_facts(const std::string& pin_directory) {
   return facts;
 }
 
-InterfaceFacts interface_facts(const std::string& name) {
+InterfaceFacts interface_facts(const std::string& name, const std::string& pin_directory) {
   InterfaceFacts facts;
   facts.name = name;
   facts.index = static_cast<int>(::if_nametoindex(name.c_str()));
@@ -214,6 +214,9 @@ InterfaceFacts interface_facts(const std::string& name) {
   facts.gro_hw = features[1];
   facts.driver_xdp = ask_driver_xdp(facts.index);
   read_xdp(facts);
+  if (facts.xdp_program != 0 && !pin_directory.empty())
+    facts.xdp_ours = is_our_program(facts.xdp_program, pin_directory + "/xdp/" + std::to_string(facts.index),
+                                    pin_directory + "/maps");
   return facts;
 }
 

@@ -46,9 +46,11 @@ struct InterfaceFacts {
   bool xdp_native = false;            // only with xdp_program
   std::string xdp_name;               // only with xdp_program
   bool xdp_dispatcher = false;        // only with xdp_program: libxdp's, which shares the interface
+  bool xdp_ours = false;              // only with xdp_program: a bmcd with the given pins attached it
 };
 
-InterfaceFacts interface_facts(const std::string& name);
+// With `pin_directory`, whether an XDP program there is ours is found out too.
+InterfaceFacts interface_facts(const std::string& name, const std::string& pin_directory = "");
 
 // Where libxdp pins the programs behind the dispatcher with this program id on this interface, whether there
 // is one or not (libxdp's protocol.org; its LIBXDP_BPFFS is heeded). Reading it needs no capability.

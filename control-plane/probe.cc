@@ -79,6 +79,19 @@ void judge_dispatcher(const HostFacts& host, const std::optional<std::string>& e
   }
 }
 
+void judge_xdp_program(const InterfaceFacts& interface, control::ProbeReply& reply) {
+  const std::string subject = interface.name + ": XDP program";
+  const auto foreign = foreign_program(interface);
+  if (!foreign) return;
+  if (interface.xdp_ours) {
+    add(reply, subject, Check::GOOD, "bmcd's own");
+  } else if (interface.xdp_dispatcher) {
+    add(reply, subject, Check::GOOD, "libxdp's dispatcher, which bmcd joins or is behind already");
+  } else {
+    add(reply, subject, Check::MISSING, foreign->finding, foreign->remedy);
+  }
+}
+
 void judge_queues(const InterfaceFacts& interface, control::ProbeReply& reply) {
   if (!interface.queues) return;
   const QueueCounts& queues = *interface.queues;
@@ -131,15 +144,7 @@ void judge_interface(const InterfaceFacts& interface, const HostFacts& host, con
       mtu && !lacking ? mtu->remedy : "");
   if (const auto offloads = receive_offloads(interface))
     add(reply, interface.name + ": offloads", Check::LIMITED, offloads->finding, offloads->remedy);
-  if (interface.xdp_program != 0) {
-    const auto foreign = foreign_program(interface);
-    const bool shareable = interface.xdp_dispatcher;
-    add(reply, interface.name + ": XDP program", shareable ? Check::GOOD : Check::LIMITED,
-        shareable ? "libxdp's dispatcher is attached; bmcd joins it"
-                  : "program " + interface.xdp_name + " (id " + std::to_string(interface.xdp_program) +
-                        ") is attached alone; fine if it is bmcd's own",
-        shareable || !foreign ? "" : foreign->remedy);
-  }
+  judge_xdp_program(interface, reply);
   judge_queues(interface, reply);
 }
 
@@ -150,7 +155,7 @@ control::ProbeReply probe_host(const std::string& pin_directory, const std::vect
     dispatcher_error = try_program_extension(host.dispatcher_object);
   control::ProbeReply reply;
   judge_host(host, dispatcher_error, reply);
-  for (const std::string& iface : ifaces) judge_interface(interface_facts(iface), host, reply);
+  for (const std::string& iface : ifaces) judge_interface(interface_facts(iface, pin_directory), host, reply);
   return reply;
 }
 

@@ -46,9 +46,14 @@ std::string show(const control::StatusReply& status) {
     if (server.pid() != 0) text += "  pid " + std::to_string(server.pid());
     text += "\n";
   }
+  std::size_t hooks = 0, targets = 0;
+  for (const auto& each : status.attachments()) {
+    hooks = std::max(hooks, each.hook().size());
+    targets = std::max(targets, each.target().size());
+  }
   for (const auto& each : status.attachments())
-    text += padded(each.hook(), 16) + padded(each.target(), 16) + each.how() + "  program " +
-            std::to_string(each.program_id()) + "\n";
+    text += padded(each.hook(), hooks) + "  " + padded(each.target(), targets) + "  " + each.how() +
+            ", program " + std::to_string(each.program_id()) + "\n";
   for (const auto& field : status.fields()) text += padded(field.name(), 24) + field.value() + "\n";
   return text;
 }

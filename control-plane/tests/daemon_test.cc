@@ -399,6 +399,8 @@ TEST_F(DaemonTest, BmcctlSpeaksForIt) {
   Process probe({BMC_BMCCTL, "--control", control_, "probe", "--json"});
   EXPECT_EQ(probe.wait(), 0) << probe.text();
   EXPECT_NE(probe.text().find("\"subject\":\"left: driver\""), std::string::npos) << probe.text();
+  // Its own program is no obstacle to it.
+  EXPECT_EQ(probe.text().find("MISSING"), std::string::npos) << probe.text();
   Process detach({BMC_BMCCTL, "--control", control_, "detach"});
   EXPECT_EQ(detach.wait(), 0);
   EXPECT_NE(detach.text().find("removed XDP program from left"), std::string::npos) << detach.text();

@@ -204,7 +204,7 @@ TEST(Probe, EveryShortcomingHasItsVerdictAndRemedy) {
       {"eth0: driver", Check::LIMITED, [](auto&, auto& i) { i.driver_xdp = false; }},
       {"eth0: MTU", Check::LIMITED, [](auto&, auto& i) { i.mtu = 9000; }},
       {"eth0: offloads", Check::LIMITED, [](auto&, auto& i) { i.lro = true; }},
-      {"eth0: XDP program", Check::LIMITED, [](auto&, auto& i) { i.xdp_program = 1; }},
+      {"eth0: XDP program", Check::MISSING, [](auto&, auto& i) { i.xdp_program = 1; }},
   };
   for (const auto& [subject, verdict, change] : cases) {
     HostFacts host = good_host();
