@@ -57,7 +57,7 @@ static __always_inline void sweep_flush_acted(struct sweep_call *call, struct se
 	/* `before_ns` carries the flush word bmcd judged: a later flush keeps it. */
 	if (!flush || flush != call->before_ns)
 		return;
-	guard_bump(&server->global);
+	guard_kill(&server->global, &server->global_release_ns, bpf_ktime_get_ns());
 	call->found = shared_swap_if(word, flush, 0) == flush;
 }
 
@@ -96,7 +96,7 @@ static __always_inline void sweep_key_bump(struct sweep_call *call)
 
 	if (!guard)
 		return;
-	guard_bump(&guard->word);
+	guard_kill(&guard->word, &guard->last_release_ns, bpf_ktime_get_ns());
 	call->found = 1;
 }
 
@@ -116,7 +116,7 @@ int cache_sweep(struct sweep_call *context)
 	else if (call.operation == SWEEP_UDP_WRITE)
 		call.found = call.released = (__u32)udp_write_ends(server, &call.udp);
 	else if (call.operation == SWEEP_GLOBAL_BUMP)
-		guard_bump(&server->global);
+		guard_kill(&server->global, &server->global_release_ns, bpf_ktime_get_ns());
 	else if (call.operation == SWEEP_KEY_BUMP)
 		sweep_key_bump(&call);
 	else if (call.operation == SWEEP_FLUSH_ACTED)

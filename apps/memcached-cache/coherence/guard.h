@@ -57,6 +57,13 @@ static __always_inline void guard_bump(__u64 *word)
 	shared_add(word, 1ull << GUARD_FLIGHT_BITS);
 }
 
+/* A bump because values changed: an older request's late reply may still carry what was there before. */
+static __always_inline void guard_kill(__u64 *word, __u64 *release_ns, __u64 now_ns)
+{
+	shared_max(release_ns, now_ns);
+	guard_bump(word);
+}
+
 /* The stamp that an entry filled now would carry. */
 static __always_inline __u64 guard_stamp(__u64 key_word, __u64 global_word)
 {

@@ -11,7 +11,7 @@
 
 namespace bmc::cache {
 
-inline constexpr std::uint64_t kQuarantineNs = 2 * kSecondNs;
+inline constexpr std::uint64_t kQuarantineNs = 4 * kSecondNs;
 
 // An answered barrier says that memcached took it from its queue, so everything in front of it too; but
 // another of its threads may still hold what it took. That thread gets the time of the quarantine, and the
