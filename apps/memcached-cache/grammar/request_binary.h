@@ -50,12 +50,15 @@ GRAMMAR_INLINE int request_packet_fits(__u32 form, __u32 body, __u32 extras, __u
 }
 
 /* Header, extras and key are complete. */
-GRAMMAR_INLINE int request_packet_end(struct request_parser *p, struct request_command *out)
+GRAMMAR_FUNCTION int request_packet_end(struct request_parser *p, struct request_command *out)
 {
-	__u32 opcode = p->verb;
-	__u32 form;
-	__u64 hash = p->hash;
+	__u32 opcode, form;
+	__u64 hash;
 
+	if (!p || !out)
+		return REQUEST_LOST;
+	opcode = p->verb;
+	hash = p->hash;
 	GRAMMAR_OPAQUE(opcode);
 	if (opcode > GRAMMAR_OPCODE_OTHER)
 		opcode = GRAMMAR_OPCODE_OTHER;
@@ -117,47 +120,44 @@ GRAMMAR_FUNCTION int request_header_end(struct request_parser *p, struct request
 	return REQUEST_MORE;
 }
 
-/* One byte of extras or key. */
-GRAMMAR_FUNCTION int request_packet_byte(struct request_parser *p, __u32 c, struct request_command *out)
+/* One byte of extras or key. Returns true if it is the last one. */
+GRAMMAR_INLINE int request_packet_byte(struct request_parser *p, __u8 c)
 {
-	__u32 at;
+	__u32 at = p->token_bytes;
 
-	if (!p || !out)
-		return REQUEST_LOST;
-	at = p->token_bytes;
 	p->token_bytes = (__u16)(at + 1);
 	if (p->state == REQUEST_EXTRAS) {
 		if (at < 8)
 			p->word[0] |= (__u64)c << ((at & 7) * 8);
 		if (at + 1 < p->extras)
-			return REQUEST_MORE;
-		if (p->key_bytes == 0)
-			return request_packet_end(p, out);
+			return 0;
 		p->state = REQUEST_BINARY_KEY;
 		p->token_bytes = 0;
-		return REQUEST_MORE;
+		return p->key_bytes == 0;
 	}
 	p->word[1] |= (__u64)c << ((at & 7) * 8);
 	if ((at & 7) == 7) {
 		p->hash = cache_hash_word(p->hash, p->word[1]);
 		p->word[1] = 0;
 	}
-	return at + 1 == p->key_bytes ? request_packet_end(p, out) : REQUEST_MORE;
+	return at + 1 == p->key_bytes;
 }
 
 /* request_feed() of a binary connection; begin < end. */
 GRAMMAR_FUNCTION int request_feed_packets(struct request_parser *p, const struct grammar_chunk *chunk,
 					  __u32 begin, __u32 end, struct request_command *out)
 {
-	__u32 i, at;
+	__u32 i, at, left;
 	__u8 c;
 	int event;
 
 	if (!p || !chunk || !out)
 		return REQUEST_LOST;
-	for (i = begin; i < end; i++) {
+	for (i = begin;; i++) {
+		left = end - i; /* compared as in request_feed_lines() */
+		GRAMMAR_OPAQUE(left);
 		GRAMMAR_OPAQUE(i);
-		if (i >= GRAMMAR_CHUNK)
+		if (left == 0 || i >= GRAMMAR_CHUNK)
 			break;
 		c = chunk->bytes[i];
 		if (p->state == REQUEST_BOUNDARY) {
@@ -173,7 +173,7 @@ GRAMMAR_FUNCTION int request_feed_packets(struct request_parser *p, const struct
 		p->line_bytes = at + 1;
 		event = REQUEST_MORE;
 		if (p->state != REQUEST_HEADER)
-			event = request_packet_byte(p, c, out);
+			event = request_packet_byte(p, c) ? request_packet_end(p, out) : REQUEST_MORE;
 		else if (at < 16)
 			p->word[(at >> 3) & 1] |= (__u64)c << ((at & 7) * 8);
 		else if (at == GRAMMAR_BINARY_HEADER - 1)

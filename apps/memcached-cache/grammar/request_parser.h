@@ -18,7 +18,7 @@
  * out->next is where to go on, the rest of *out is set for REQUEST_COMMAND and REQUEST_KEY only.
  * After REQUEST_COMMAND the value's bytes, p->skip of them, may be passed over without feeding.
  */
-GRAMMAR_FUNCTION int request_feed(struct request_parser *p, const struct grammar_chunk *chunk, __u32 begin,
+GRAMMAR_INLINE int request_feed(struct request_parser *p, const struct grammar_chunk *chunk, __u32 begin,
 				  __u32 end, struct request_command *out)
 {
 	__u64 skip;

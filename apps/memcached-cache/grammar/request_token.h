@@ -26,7 +26,7 @@
 	 GRAMMAR_LETTER('s'))
 
 /* The verb in a token's first 16 bytes. */
-GRAMMAR_FUNCTION int request_find_verb(__u64 low, __u64 high)
+GRAMMAR_INLINE int request_find_verb(__u64 low, __u64 high)
 {
 #define GRAMMAR_VERB_MATCH(id, text, ...) \
 	GRAMMAR_ASSERT(sizeof(text) <= 17, "a verb has at most 16 bytes"); \

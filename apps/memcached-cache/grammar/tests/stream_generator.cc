@@ -266,64 +266,32 @@ std::string StreamGenerator::packet(unsigned magic, unsigned opcode, std::string
   return text;
 }
 
+// Of the right form for the opcode: sizes of extras and value, and whether there is a key.
+StreamGenerator::PacketForm StreamGenerator::packet_form(unsigned opcode) {
+  const std::size_t value = random_.below(100);
+  static const std::vector<unsigned> kStore = {0x01, 0x02, 0x03, 0x11, 0x12, 0x13};
+  static const std::vector<unsigned> kCount = {0x05, 0x06, 0x15, 0x16};
+  static const std::vector<unsigned> kBare = {0x07, 0x17, 0x0a, 0x0b, 0x1b, 0x1f, 0x20};
+  static const std::vector<unsigned> kExtend = {0x0e, 0x0f, 0x19, 0x1a, 0x21, 0x22};
+  static const std::vector<unsigned> kTouch = {0x1c, 0x1d, 0x1e, 0x23, 0x24};
+  const auto in = [opcode](const std::vector<unsigned>& set) {
+    return std::find(set.begin(), set.end(), opcode) != set.end();
+  };
+  if (in(kStore)) return {8, true, value};
+  if (in(kCount)) return {20, true, 0};
+  if (in(kExtend)) return {0, true, value};
+  if (in(kTouch)) return {4, true, 0};
+  if (opcode == 0x08 || opcode == 0x18) return {random_.one_in(2) ? 4u : 0u, false, 0};
+  if (opcode == 0x10) return {0, random_.one_in(2), 0};
+  return {0, !in(kBare) && opcode <= 0x24, 0};
+}
+
 std::string StreamGenerator::binary_command() {
   const unsigned opcode = static_cast<unsigned>(odd() ? random_.below(256) : random_.below(0x25));
-  std::string extras;
-  std::string name = key();
-  std::string body;
-  switch (opcode) {
-    case 0x01:
-    case 0x02:
-    case 0x03:
-    case 0x11:
-    case 0x12:
-    case 0x13:
-      extras = value(8);
-      body = value(random_.below(100));
-      break;
-    case 0x05:
-    case 0x06:
-    case 0x15:
-    case 0x16:
-      extras = value(20);
-      break;
-    case 0x07:
-    case 0x17:
-    case 0x0a:
-    case 0x0b:
-    case 0x1b:
-    case 0x1f:
-    case 0x20:
-      name.clear();
-      break;
-    case 0x08:
-    case 0x18:
-      name.clear();
-      if (random_.one_in(2)) extras = value(4);
-      break;
-    case 0x0e:
-    case 0x0f:
-    case 0x19:
-    case 0x1a:
-    case 0x21:
-    case 0x22:
-      body = value(random_.below(100));
-      break;
-    case 0x10:
-      if (random_.one_in(2)) name.clear();
-      break;
-    case 0x1c:
-    case 0x1d:
-    case 0x1e:
-    case 0x23:
-    case 0x24:
-      extras = value(4);
-      break;
-    default:
-      if (opcode > 0x24) name.clear();
-  }
+  const PacketForm form = packet_form(opcode);
+  std::string body = value(form.value);
   if (odd()) body += value(random_.below(3));
-  return packet(0x80, opcode, extras, name, body, 0);
+  return packet(0x80, opcode, value(form.extras), form.key ? key() : std::string{}, body, 0);
 }
 
 std::string StreamGenerator::binary_requests() {
@@ -333,46 +301,48 @@ std::string StreamGenerator::binary_requests() {
   return mutated(std::move(stream));
 }
 
+// One-line replies, and some that are none.
+const std::vector<std::string> kReplyLines = {"STORED",
+                                              "NOT_STORED",
+                                              "EXISTS",
+                                              "NOT_FOUND",
+                                              "DELETED",
+                                              "TOUCHED",
+                                              "OK",
+                                              "RESET",
+                                              "END",
+                                              "HD",
+                                              "HD c5 O1",
+                                              "EN",
+                                              "NF",
+                                              "NS",
+                                              "EX",
+                                              "ME a exp=1",
+                                              "MN",
+                                              "ERROR",
+                                              "ERROR failed",
+                                              "ERROR: shutdown not enabled",
+                                              "123",
+                                              "CLIENT_ERROR bad data chunk",
+                                              "SERVER_ERROR object too large for cache",
+                                              "VERSION 1.6.18",
+                                              "BUSY now",
+                                              "SERVER_ERROR out of memory writing get response",
+                                              "SERVER_ERROR out of memory storing object",
+                                              "HDX",
+                                              "STOREDX",
+                                              "VALUE",
+                                              "VA",
+                                              "STAT",
+                                              "key",
+                                              "",
+                                              "VA 3x",
+                                              "VALUE a 0 b",
+                                              "VALUE a 0 3 4 5",
+                                              "VALUE a  3",
+                                              "VA 99999999999"};
+
 std::string StreamGenerator::reply() {
-  static const std::vector<std::string> kLines = {"STORED",
-                                                  "NOT_STORED",
-                                                  "EXISTS",
-                                                  "NOT_FOUND",
-                                                  "DELETED",
-                                                  "TOUCHED",
-                                                  "OK",
-                                                  "RESET",
-                                                  "END",
-                                                  "HD",
-                                                  "HD c5 O1",
-                                                  "EN",
-                                                  "NF",
-                                                  "NS",
-                                                  "EX",
-                                                  "ME a exp=1",
-                                                  "MN",
-                                                  "ERROR",
-                                                  "ERROR failed",
-                                                  "ERROR: shutdown not enabled",
-                                                  "123",
-                                                  "CLIENT_ERROR bad data chunk",
-                                                  "SERVER_ERROR object too large for cache",
-                                                  "VERSION 1.6.18",
-                                                  "BUSY now",
-                                                  "SERVER_ERROR out of memory writing get response",
-                                                  "SERVER_ERROR out of memory storing object",
-                                                  "HDX",
-                                                  "STOREDX",
-                                                  "VALUE",
-                                                  "VA",
-                                                  "STAT",
-                                                  "key",
-                                                  "",
-                                                  "VA 3x",
-                                                  "VALUE a 0 b",
-                                                  "VALUE a 0 3 4 5",
-                                                  "VALUE a  3",
-                                                  "VA 99999999999"};
   std::string text;
   switch (random_.below(8)) {
     case 0:
@@ -400,7 +370,7 @@ std::string StreamGenerator::reply() {
       return packet(0x81, opcode, "", random_.one_in(2) ? "k" : "", value(random_.below(50)), status);
     }
     default:
-      return random_.pick(kLines) + (odd() ? "\n" : "\r\n");
+      return random_.pick(kReplyLines) + (odd() ? "\n" : "\r\n");
   }
 }
 

@@ -60,6 +60,12 @@ class StreamGenerator {
   std::string keyed_command();
   std::string other_command();
   std::string noreply_or_nothing(std::vector<std::string> tokens);
+  struct PacketForm {
+    std::size_t extras;
+    bool key;
+    std::size_t value;
+  };
+  PacketForm packet_form(unsigned opcode);
   std::string packet(unsigned magic, unsigned opcode, std::string_view extras, std::string_view key,
                      std::string_view body, unsigned status);
   std::string reply();
