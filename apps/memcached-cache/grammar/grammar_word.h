@@ -14,7 +14,7 @@ GRAMMAR_INLINE __u64 grammar_load(const struct grammar_chunk *chunk, __u32 at)
 #ifdef __bpf__
 	return *(const __u64 *)(chunk->bytes + at); /* kernels that run us load unaligned words */
 #else
-	__u64 word;
+	__u64 word = 0;
 
 	__builtin_memcpy(&word, chunk->bytes + at, sizeof(word));
 	return word;
@@ -40,7 +40,7 @@ GRAMMAR_INLINE __u32 grammar_text_bytes(__u64 word)
 
 /* Byte `i` of a string literal as part of a little-endian word, zero past its end. */
 #define GRAMMAR_BYTE(text, i) \
-	((__u64)(__u8)(text)[(i) < sizeof(text) ? (i) : sizeof(text) - 1] << (((i) % 8) * 8))
+	((i) < sizeof(text) - 1 ? (__u64)(__u8)(text)[(i) % sizeof(text)] << (((i) % 8) * 8) : 0ull)
 #define GRAMMAR_EIGHT(byte, text, at) \
 	(byte(text, at) | byte(text, (at) + 1) | byte(text, (at) + 2) | byte(text, (at) + 3) | \
 	 byte(text, (at) + 4) | byte(text, (at) + 5) | byte(text, (at) + 6) | byte(text, (at) + 7))

@@ -68,7 +68,7 @@ GRAMMAR_INLINE int reply_list_line(struct reply_parser *p, __u32 kind)
 /* The newline of a line. Returns REPLY_*. */
 GRAMMAR_FUNCTION int reply_line_end(struct reply_parser *p, struct reply *out)
 {
-	__u32 kind;
+	__u32 kind = REPLY_OTHER;
 
 	if (!p || !out)
 		return REPLY_LOST;
@@ -136,7 +136,8 @@ GRAMMAR_INLINE void reply_text_byte(struct reply_parser *p, __u8 c)
 /* 24 bytes of header are in p->word. */
 GRAMMAR_FUNCTION int reply_header_end(struct reply_parser *p, struct reply *out)
 {
-	__u32 body, key;
+	__u32 body = 0;
+	__u32 key = 0;
 
 	if (!p || !out)
 		return REPLY_LOST;

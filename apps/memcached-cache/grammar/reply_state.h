@@ -71,7 +71,7 @@ GRAMMAR_INLINE int reply_fits(__u32 shape, __u32 verb, const struct reply *r)
 		       (shape >= SHAPE_BINARY || shape == SHAPE_CLOSE);
 	if (verb >= VERB_COUNT)
 		return r->kind == REPLY_ERROR;
-	return grammar_verbs[verb].replies >> (r->kind & 31) & 1;
+	return (int)(grammar_verbs[verb].replies >> (r->kind & 31) & 1);
 }
 
 /*
@@ -84,7 +84,7 @@ GRAMMAR_INLINE int reply_fits_quiet(__u32 shape, __u32 verb, const struct reply 
 		return reply_fits(shape, verb, r);
 	if (verb >= VERB_COUNT)
 		return 0;
-	return grammar_verbs[verb].quiet_replies >> (r->kind & 31) & 1;
+	return (int)(grammar_verbs[verb].quiet_replies >> (r->kind & 31) & 1);
 }
 
 /* The write succeeded: with REQUEST_HAS_TTL its exptime is the key's now. */

@@ -150,16 +150,18 @@ class Reader {
       out_.at_boundary = false;
       return false;
     }
-    const auto byte = [&header](std::size_t i) { return static_cast<unsigned char>(header[i]); };
-    const unsigned key = byte(2) * 256u + byte(3);
-    const std::uint64_t body = (std::uint64_t{byte(8)} << 24) + byte(9) * 65536u + byte(10) * 256u + byte(11);
+    const auto byte = [&header](std::size_t i) {
+      return std::uint64_t{static_cast<unsigned char>(header[i])};
+    };
+    const std::uint64_t key = byte(2) << 8 | byte(3);
+    const std::uint64_t body = byte(8) << 24 | byte(9) << 16 | byte(10) << 8 | byte(11);
     at_ += 24;
     if (list_ != 0 && (list_ != REPLY_BINARY || byte(1) != 0x10)) return lose();
     ReplyEvent event;
     event.end = at_;
     event.reply.kind = REPLY_BINARY;
-    event.reply.opcode = byte(1);
-    event.reply.status = static_cast<std::uint16_t>(byte(6) * 256u + byte(7));
+    event.reply.opcode = static_cast<std::uint8_t>(byte(1));
+    event.reply.status = static_cast<std::uint16_t>(byte(6) << 8 | byte(7));
     std::memcpy(&event.reply.opaque, header.data() + 12, 4);
     list_ = byte(1) == 0x10 && event.reply.status == 0 && (key || body) ? REPLY_BINARY : REPLY_OTHER;
     if (list_ == 0) out_.events.push_back(event);
