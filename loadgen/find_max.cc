@@ -10,14 +10,21 @@ namespace {
 constexpr double kHopelessLoss = 0.2;
 // A generator that sends less than this share of what was asked has reached its own end.
 constexpr double kGeneratorShare = 0.93;
+constexpr int kRounds = 3;
 
 class Search {
  public:
   Search(const FindMaxPlan& plan, const Measure& measure) : plan_(plan), measure_(measure) {}
 
   Result<FindMaxOutcome> run() {
-    if (auto bounded = climb(); !bounded) return bounded.error();
-    if (auto narrowed = narrow(); !narrowed) return narrowed.error();
+    bad_ = plan_.start_rps;
+    for (int round = 0; round < kRounds; ++round) {
+      if (auto bounded = climb(); !bounded) return bounded.error();
+      const double bound = bad_;
+      if (auto narrowed = narrow(); !narrowed) return narrowed.error();
+      // Everything below the bound held: then it was an accident that the bound itself did not.
+      if (bad_ < bound || outcome_.limited_by_load || good_ >= plan_.ceiling_rps) break;
+    }
     if (auto confirmed = confirm(); !confirmed) return confirmed.error();
     return outcome_;
   }
@@ -46,8 +53,6 @@ class Search {
   }
 
   Result<void> climb() {
-    good_ = 0;
-    bad_ = plan_.start_rps;
     for (;;) {
       Result<bool> held = holds(bad_);
       if (!held) return held.error();

@@ -32,8 +32,9 @@ struct FindMaxOutcome {
 // Runs one window of so many requests a second and seconds.
 using Measure = std::function<Result<RunReport>(double rps, double seconds)>;
 
-// Doubles the rate until a window loses more than `loss_max`, halves the interval, then confirms. A window
-// with moderate loss is repeated once before it counts: a machine with other work loses packets now and then.
+// Doubles the rate until a window loses more than `loss_max`, halves the interval, then confirms. A machine
+// with other work loses packets now and then: a window with moderate loss is repeated once before it counts,
+// and a bound below which everything held is tried again.
 Result<FindMaxOutcome> find_max(const FindMaxPlan& plan, const Measure& measure);
 
 }  // namespace bmc::loadgen

@@ -70,6 +70,12 @@ TEST(FindMax, ForgivesOneAccidentPerRate) {
   EXPECT_GE(search(server).best.offered_rps, 137000 * 0.96);
 }
 
+TEST(FindMax, TriesABoundAgainBelowWhichEverythingHeld) {
+  // The first rate fails twice in a row, for no reason of its own.
+  Server server{.capacity = 137000, .accidents = 2};
+  EXPECT_GE(search(server).best.offered_rps, 137000 * 0.96);
+}
+
 TEST(FindMax, DoesNotRepeatAHopelessWindow) {
   Server server{.capacity = 100000};
   search(server);
