@@ -10,6 +10,8 @@ namespace {
 constexpr double kHopelessLoss = 0.2;
 // A generator that sends less than this share of what was asked has reached its own end.
 constexpr double kGeneratorShare = 0.93;
+constexpr double kSentMore = 1.1;
+constexpr int kInVain = 2;
 constexpr int kRounds = 3;
 
 class Search {
@@ -45,6 +47,9 @@ class Search {
       if (!report) return report.error();
       if (acceptable(*report)) {
         outcome_.limited_by_load = report->sent_rps() < rps * kGeneratorShare;
+        const bool sent_more = report->sent_rps() > sent_most_ * kSentMore;
+        in_vain_ = outcome_.limited_by_load && !sent_more ? in_vain_ + 1 : 0;
+        sent_most_ = std::max(sent_most_, report->sent_rps());
         return true;
       }
       if (report->loss() > kHopelessLoss) return false;
@@ -58,7 +63,8 @@ class Search {
       if (!held) return held.error();
       if (!*held) break;
       good_ = bad_;
-      if (outcome_.limited_by_load || good_ >= plan_.ceiling_rps) break;
+      // One window in which the generator was held up is not its end.
+      if (in_vain_ >= kInVain || good_ >= plan_.ceiling_rps) break;
       bad_ = std::min(good_ * 2, plan_.ceiling_rps);
     }
     return {};
@@ -91,8 +97,10 @@ class Search {
   const FindMaxPlan& plan_;
   const Measure& measure_;
   FindMaxOutcome outcome_;
-  double good_ = 0;  // highest rate that held
-  double bad_ = 0;   // lowest rate that did not
+  double good_ = 0;       // highest rate that held
+  double bad_ = 0;        // lowest rate that did not
+  double sent_most_ = 0;  // a second, in any window that held
+  int in_vain_ = 0;       // windows in a row that sent less than asked and no more than those before
 };
 
 }  // namespace

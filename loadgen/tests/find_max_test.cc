@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace bmc::loadgen {
 namespace {
@@ -63,6 +64,18 @@ TEST(FindMax, SaysWhenTheGeneratorIsTheLimit) {
   EXPECT_TRUE(found.limited_by_load);
   EXPECT_TRUE(found.confirmed);
   EXPECT_NEAR(found.best.rps(), 3e6, 1e5);
+}
+
+TEST(FindMax, DoesNotTakeAGeneratorHeldUpForItsEnd) {
+  // In one window the generator sends but half of what is asked.
+  bool held_up = false;
+  Server server{.capacity = 1e9, .generator = 3e6};
+  auto found = find_max({}, [&](double rps, double seconds) {
+    server.generator = rps > 1e6 && !std::exchange(held_up, true) ? rps / 2 : 3e6;
+    return server(rps, seconds);
+  });
+  ASSERT_TRUE(found);
+  EXPECT_NEAR(found->best.rps(), 3e6, 1e5);
 }
 
 TEST(FindMax, ForgivesOneAccidentPerRate) {
