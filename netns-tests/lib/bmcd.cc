@@ -73,12 +73,16 @@ Bmcd::~Bmcd() {
     if (!process_->wait_exit(Deadline::in_ms(kStopLimitMs))) process_->kill_hard();
   }
   if (std::filesystem::exists(pin_directory_, ignored)) {
-    auto argv = command_line();
-    argv.push_back("--detach");
-    run_command(argv, &netns_);
+    run_detach();
     std::filesystem::remove_all(pin_directory_, ignored);
   }
   std::filesystem::remove_all(directory_, ignored);
+}
+
+CommandResult Bmcd::run_detach() const {
+  auto argv = command_line();
+  argv.push_back("--detach");
+  return run_command(argv, &netns_);
 }
 
 std::vector<std::string> Bmcd::command_line() const {

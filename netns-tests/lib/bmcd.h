@@ -45,6 +45,8 @@ class Bmcd {
   /// After stop() or kill_hard().
   void start_again();
   bool wait_ready(Deadline deadline);
+  /// `bmcd --detach` with the same options: what is to be done after a crash.
+  CommandResult run_detach() const;
 
   /// `bmcctl ARGUMENTS...` on its control socket.
   CommandResult ctl(std::vector<std::string> arguments) const;
