@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// EchoServer: the XDP program that answers every datagram with itself, attached while this lives. The limit that
-// measurements are compared with. Used by bmc-loadgen --echo-server, the demo and the benchmark.
+// EchoServer: the XDP program that answers every datagram with itself, attached while this lives. The limit
+// that measurements are compared with. Used by bmc-loadgen --echo-server, the demo and the benchmark.
 #ifndef BMC_LOADGEN_ECHO_SERVER_H
 #define BMC_LOADGEN_ECHO_SERVER_H
 

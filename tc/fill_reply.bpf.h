@@ -28,7 +28,6 @@ struct fill {
 	struct lease_taken lease;     /* valid after take_lease */
 	struct reply_value value;     /* valid after read_reply found a value */
 	__u64 now_ns;                 /* when the lease was taken */
-	__u64 guard_generation;       /* valid after is_current */
 	__u32 server_index;
 	__u32 deadline;
 };
@@ -117,7 +116,6 @@ static __always_inline int is_current(struct fill *fill)
 	if (!guard || shared_load_u32(&fill->server->hold))
 		return 0;
 	word = shared_load(&guard->word);
-	fill->guard_generation = GUARD_GENERATION(word);
 	return guard_stamp(word, shared_load(&fill->server->global)) == fill->lease.stamp;
 }
 
@@ -126,18 +124,18 @@ static __always_inline __u32 hinted_deadline(const struct fill *fill)
 {
 	__u32 index = cache_guard_index(fill->value.key_hash, fill->control->guard_mask);
 	const struct ttl_hint *hint = bpf_map_lookup_elem(&hints, &index);
-	__u64 sequence, key_hash, generation;
+	__u64 sequence, key_hash, stamp;
 	__u32 deadline;
 
 	if (!hint)
 		return CACHE_DEADLINE_UNKNOWN;
 	sequence = shared_load(&hint->sequence);
 	key_hash = shared_load(&hint->key_hash);
-	generation = shared_load(&hint->generation);
+	stamp = shared_load(&hint->stamp);
 	deadline = shared_load_u32(&hint->deadline);
 	if ((sequence & 1) || shared_load(&hint->sequence) != sequence)
 		return CACHE_DEADLINE_UNKNOWN;
-	if (key_hash != fill->value.key_hash || generation != fill->guard_generation)
+	if (key_hash != fill->value.key_hash || stamp != fill->lease.stamp)
 		return CACHE_DEADLINE_UNKNOWN;
 	return deadline;
 }

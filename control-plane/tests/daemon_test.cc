@@ -38,6 +38,7 @@ class Process {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
     pid_ = ::fork();
+    if (pid_ < 0) std::abort();
     if (pid_ == 0) {
       ::dup2(ends[1], STDOUT_FILENO);
       ::dup2(ends[1], STDERR_FILENO);
@@ -59,7 +60,9 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   pid_t pid() const { return pid_; }
-  void send(int signal) { ::kill(pid_, signal); }
+  void send(int signal) {
+    if (pid_ > 0) ::kill(pid_, signal);  // never -1, which is everybody
+  }
 
   // The status as of waitpid() and, in text(), all it said.
   int wait() {
@@ -375,6 +378,21 @@ TEST_F(DaemonTest, ErrorsEndItWithTheirStatus) {
   EXPECT_NE(missing.text().find("no interface left"), std::string::npos) << missing.text();
   Process good(arguments({"--check-config"}));
   EXPECT_EQ(good.wait(), 0);
+}
+
+TEST_F(DaemonTest, LinesForTheJournalCarryTheirPriority) {
+  // As systemd tells a service that its stderr is the journal's.
+  Process journal(arguments(), {}, [] {
+    struct stat status = {};
+    if (::fstat(STDERR_FILENO, &status) != 0) std::abort();
+    const std::string stream = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+    ::setenv("JOURNAL_STREAM", stream.c_str(), 1);
+  });
+  journal.wait();
+  EXPECT_EQ(journal.text().rfind("<3>no interface left", 0), 0u) << journal.text();
+  Process terminal(arguments(), {{"JOURNAL_STREAM", "1:2"}});
+  terminal.wait();
+  EXPECT_NE(terminal.text().find(" bmcd error: no interface left"), std::string::npos) << terminal.text();
 }
 
 TEST_F(DaemonTest, BmcctlSpeaksForIt) {

@@ -41,125 +41,126 @@ struct Case {
   std::vector<const char*> not_said;
 };
 
+const Case kCases[] = {
+    {"driver without XDP, told by the kernel",
+     {EOPNOTSUPP, true, "", ""},
+     [](auto& i, auto&) {
+       i.driver = "e1000";
+       i.driver_xdp = false;
+     },
+     {"eth0", "(native)", "e1000", "--xdp-mode generic"},
+     {}},
+    {"driver without XDP, old kernel",
+     {EOPNOTSUPP, true, "", ""},
+     [](auto& i, auto&) { i.driver = "e1000"; },
+     {"e1000", "not known to have XDP", "--xdp-mode generic"},
+     {}},
+    {"generic refused",
+     {EOPNOTSUPP, false, "", ""},
+     [](auto&, auto&) {},
+     {"(generic)"},
+     {"use --xdp-mode generic"}},
+    {"MTU, in the driver's words",
+     {EINVAL, true, "MTU too large for linear XDP frame", ""},
+     [](auto& i, auto&) { i.mtu = 9000; },
+     {"MTU too large", "9000", "ip link set dev eth0 mtu 1500", "generic"},
+     {}},
+    {"MTU, without words",
+     {EINVAL, true, "", ""},
+     [](auto& i, auto&) { i.mtu = 9000; },
+     {"MTU 9000", "ip link set dev eth0 mtu 1500"},
+     {}},
+    {"the other end of a veth",
+     {ERANGE, true, "Peer MTU is too large to set XDP", ""},
+     [](auto&, auto&) {},
+     {"other end", "mtu 1500"},
+     {"dev eth0 mtu"}},
+    {"LRO, in words",
+     {EINVAL, true, "can't set XDP while LRO is on, disable LRO first", ""},
+     [](auto& i, auto&) { i.lro = true; },
+     {"LRO", "ethtool -K eth0 lro off"},
+     {}},
+    {"LRO, without words",
+     {EINVAL, true, "", ""},
+     [](auto& i, auto&) { i.lro = true; },
+     {"ethtool -K eth0 lro off"},
+     {}},
+    {"GRO_HW",
+     {EOPNOTSUPP, true, "Can't set XDP while host is implementing GRO_HW/CSUM, disable GRO_HW/CSUM first",
+      ""},
+     [](auto& i, auto&) { i.gro_hw = true; },
+     {"rx-gro-hw off"},
+     {}},
+    {"queues",
+     {ENOMEM, true, "Too few free TX rings available", ""},
+     [](auto&, auto&) {},
+     {"ethtool -L eth0 combined 4"},
+     {}},
+    {"queues of a veth",
+     {ENOSPC, true, "XDP expects number of rx queues not less than peer tx queues", ""},
+     [](auto& i, auto&) { i.queues = QueueCounts{1, 2, 0, 2, 2, 0}; },
+     {"ethtool -L eth0 rx 2"},
+     {}},
+    {"capability",
+     {EPERM, true, "", ""},
+     [](auto&, auto& h) { h.cap_bpf = false; },
+     {"CAP_BPF", "root"},
+     {"CAP_NET_ADMIN;", "generic"}},
+    {"both capabilities",
+     {EPERM, true, "", ""},
+     [](auto&, auto& h) { h.cap_bpf = h.cap_net_admin = false; },
+     {"CAP_BPF CAP_NET_ADMIN"},
+     {}},
+    {"lockdown", {EPERM, true, "", ""}, [](auto&, auto&) {}, {"lockdown"}, {"lacks"}},
+    {"another program",
+     {EBUSY, true, "", ""},
+     [](auto& i, auto&) {
+       i.xdp_program = 42;
+       i.xdp_name = "firewall";
+       i.xdp_native = true;
+     },
+     {"firewall", "42", "ip link set dev eth0 xdp off", "xdp-loader"},
+     {}},
+    {"another generic program",
+     {EEXIST, false, "", ""},
+     [](auto& i, auto&) {
+       i.xdp_program = 42;
+       i.xdp_name = "firewall";
+     },
+     {"xdpgeneric off"},
+     {}},
+    {"another libxdp",
+     {EBUSY, true, "", ""},
+     [](auto& i, auto&) {
+       i.xdp_program = 42;
+       i.xdp_name = "xdp_dispatcher";
+       i.xdp_dispatcher = true;
+     },
+     {"xdp-loader unload eth0"},
+     {}},
+    {"no interface",
+     {ENODEV, true, "", ""},
+     [](auto& i, auto&) { i.index = 0; },
+     {"no interface eth0", "ip link"},
+     {}},
+    {"no bpffs",
+     {EINVAL, true, "", ""},
+     [](auto&, auto& h) { h.bpffs_error = "mount -t bpf"; },
+     {"mount -t bpf"},
+     {}},
+    {"old kernel",
+     {EINVAL, true, "", ""},
+     [](auto&, auto& h) {
+       h.kernel_major = 5;
+       h.kernel_release = "5.10";
+     },
+     {"5.10", "6.1"},
+     {}},
+    {"unknown", {EIO, true, "strange", "libbpf: odd"}, [](auto&, auto&) {}, {"strange", "odd"}, {}},
+};
+
 TEST(ExplainXdp, NamesCauseAndRemedy) {
-  const Case cases[] = {
-      {"driver without XDP, told by the kernel",
-       {EOPNOTSUPP, true, "", ""},
-       [](auto& i, auto&) {
-         i.driver = "e1000";
-         i.driver_xdp = false;
-       },
-       {"eth0", "(native)", "e1000", "--xdp-mode generic"},
-       {}},
-      {"driver without XDP, old kernel",
-       {EOPNOTSUPP, true, "", ""},
-       [](auto& i, auto&) { i.driver = "e1000"; },
-       {"e1000", "not known to have XDP", "--xdp-mode generic"},
-       {}},
-      {"generic refused",
-       {EOPNOTSUPP, false, "", ""},
-       [](auto&, auto&) {},
-       {"(generic)"},
-       {"use --xdp-mode generic"}},
-      {"MTU, in the driver's words",
-       {EINVAL, true, "MTU too large for linear XDP frame", ""},
-       [](auto& i, auto&) { i.mtu = 9000; },
-       {"MTU too large", "9000", "ip link set dev eth0 mtu 1500", "generic"},
-       {}},
-      {"MTU, without words",
-       {EINVAL, true, "", ""},
-       [](auto& i, auto&) { i.mtu = 9000; },
-       {"MTU 9000", "ip link set dev eth0 mtu 1500"},
-       {}},
-      {"the other end of a veth",
-       {ERANGE, true, "Peer MTU is too large to set XDP", ""},
-       [](auto&, auto&) {},
-       {"other end", "mtu 1500"},
-       {"dev eth0 mtu"}},
-      {"LRO, in words",
-       {EINVAL, true, "can't set XDP while LRO is on, disable LRO first", ""},
-       [](auto& i, auto&) { i.lro = true; },
-       {"LRO", "ethtool -K eth0 lro off"},
-       {}},
-      {"LRO, without words",
-       {EINVAL, true, "", ""},
-       [](auto& i, auto&) { i.lro = true; },
-       {"ethtool -K eth0 lro off"},
-       {}},
-      {"GRO_HW",
-       {EOPNOTSUPP, true, "Can't set XDP while host is implementing GRO_HW/CSUM, disable GRO_HW/CSUM first",
-        ""},
-       [](auto& i, auto&) { i.gro_hw = true; },
-       {"rx-gro-hw off"},
-       {}},
-      {"queues",
-       {ENOMEM, true, "Too few free TX rings available", ""},
-       [](auto&, auto&) {},
-       {"ethtool -L eth0 combined 4"},
-       {}},
-      {"queues of a veth",
-       {ENOSPC, true, "XDP expects number of rx queues not less than peer tx queues", ""},
-       [](auto& i, auto&) { i.queues = QueueCounts{1, 2, 0, 2, 2, 0}; },
-       {"ethtool -L eth0 rx 2"},
-       {}},
-      {"capability",
-       {EPERM, true, "", ""},
-       [](auto&, auto& h) { h.cap_bpf = false; },
-       {"CAP_BPF", "root"},
-       {"CAP_NET_ADMIN;", "generic"}},
-      {"both capabilities",
-       {EPERM, true, "", ""},
-       [](auto&, auto& h) { h.cap_bpf = h.cap_net_admin = false; },
-       {"CAP_BPF CAP_NET_ADMIN"},
-       {}},
-      {"lockdown", {EPERM, true, "", ""}, [](auto&, auto&) {}, {"lockdown"}, {"lacks"}},
-      {"another program",
-       {EBUSY, true, "", ""},
-       [](auto& i, auto&) {
-         i.xdp_program = 42;
-         i.xdp_name = "firewall";
-         i.xdp_native = true;
-       },
-       {"firewall", "42", "ip link set dev eth0 xdp off", "xdp-loader"},
-       {}},
-      {"another generic program",
-       {EEXIST, false, "", ""},
-       [](auto& i, auto&) {
-         i.xdp_program = 42;
-         i.xdp_name = "firewall";
-       },
-       {"xdpgeneric off"},
-       {}},
-      {"another libxdp",
-       {EBUSY, true, "", ""},
-       [](auto& i, auto&) {
-         i.xdp_program = 42;
-         i.xdp_name = "xdp_dispatcher";
-         i.xdp_dispatcher = true;
-       },
-       {"xdp-loader unload eth0"},
-       {}},
-      {"no interface",
-       {ENODEV, true, "", ""},
-       [](auto& i, auto&) { i.index = 0; },
-       {"no interface eth0", "ip link"},
-       {}},
-      {"no bpffs",
-       {EINVAL, true, "", ""},
-       [](auto&, auto& h) { h.bpffs_error = "mount -t bpf"; },
-       {"mount -t bpf"},
-       {}},
-      {"old kernel",
-       {EINVAL, true, "", ""},
-       [](auto&, auto& h) {
-         h.kernel_major = 5;
-         h.kernel_release = "5.10";
-       },
-       {"5.10", "6.1"},
-       {}},
-      {"unknown", {EIO, true, "strange", "libbpf: odd"}, [](auto&, auto&) {}, {"strange", "odd"}, {}},
-  };
-  for (const Case& each : cases) {
+  for (const Case& each : kCases) {
     InterfaceFacts interface = good_interface();
     HostFacts host = good_host();
     each.change(interface, host);

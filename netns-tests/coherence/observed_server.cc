@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "apps/memcached-cache/abi/cache_hash.h"
+#include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/coherence/lease.bpf.h"
 #include "apps/memcached-cache/daemon/sock_diag.h"
 #include "cache_host.skel.h"
@@ -160,9 +161,9 @@ uint32_t Observer::hinted_deadline(const std::string& key) const {
   const uint64_t hash = hash_of(key);
   const uint32_t index = cache_guard_index(hash, kGuards - 1);
   const ttl_hint& hint = hints_[index];
-  const uint64_t generation = GUARD_GENERATION(__atomic_load_n(&guards_[index].word, __ATOMIC_ACQUIRE));
-  if (hint.sequence % 2 != 0 || hint.key_hash != hash || hint.generation != generation)
-    return CACHE_DEADLINE_UNKNOWN;
+  const uint64_t stamp = guard_stamp(__atomic_load_n(&guards_[index].word, __ATOMIC_ACQUIRE),
+                                     __atomic_load_n(&servers_[0].global, __ATOMIC_ACQUIRE));
+  if (hint.sequence % 2 != 0 || hint.key_hash != hash || hint.stamp != stamp) return CACHE_DEADLINE_UNKNOWN;
   return hint.deadline;
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/memcached-cache/abi/connection_abi.h"
+#include "apps/memcached-cache/coherence/connection_abi.h"
 #include "control-plane/mapped_array.h"
 #include "netns-tests/lib/lab.h"
 #include "netns-tests/lib/memcached.h"

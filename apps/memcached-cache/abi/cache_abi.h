@@ -56,7 +56,7 @@ CACHE_ABI_ASSERT(sizeof(struct guard) == 16, "guard");
 struct ttl_hint {
 	__u64 sequence;   /* odd: being written. Writer: cgroup egress (claims by compare-and-swap) */
 	__u64 key_hash;   /* all 64 bits */
-	__u64 generation; /* the guard's generation right after that write arrived: valid only while current */
+	__u64 stamp;      /* guard + global generation right after that write arrived: valid only while current */
 	__u32 deadline;   /* CACHE_DEADLINE units */
 	__u32 reserved;
 };

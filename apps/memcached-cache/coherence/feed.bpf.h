@@ -159,9 +159,9 @@ static __always_inline void pending_fill(struct pending *pending, struct server_
 	if (!request_writes(command))
 		return;
 	pending->guard = write_arrives(server, config, command->key_hash, command->effect == EFFECT_WRITE_GLOBAL,
-				       &pending->generation);
+				       &pending->stamp);
 	pending_flush(pending, server, command);
-	if (pending->guard == PENDING_GLOBAL || !(command->flags & REQUEST_HAS_TTL))
+	if (!pending->stamp || !(command->flags & REQUEST_HAS_TTL))
 		return;
 	pending->key_hash = command->key_hash;
 	pending->deadline = exptime_deadline(command->exptime, server->clock_floor_s, server->wall_to_mono_s);

@@ -5,7 +5,7 @@
 #ifndef BMC_OBSERVE_MAPS_BPF_H
 #define BMC_OBSERVE_MAPS_BPF_H
 
-#include "apps/memcached-cache/abi/connection_abi.h"
+#include "apps/memcached-cache/coherence/connection_abi.h"
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/store/cache_maps.bpf.h"
 
@@ -85,24 +85,30 @@ static __always_inline __u32 server_of_port(const struct cache_control *config, 
 	return CACHE_SERVERS_MAX;
 }
 
-/* Raises the guard of a write: its index, or the global one if too much is in flight there. */
+/*
+ * Raises the guard of a write: its index, or the global one if too much is in flight there. Afterwards
+ * *stamp is that of the moment if no other write was about, else 0: then the order in which memcached
+ * executes them is not known.
+ */
 static __always_inline __u32 write_arrives(struct server_state *server, const struct cache_control *config,
-					   __u64 key_hash, int global, __u64 *generation)
+					   __u64 key_hash, int global, __u64 *stamp)
 {
 	__u32 index = cache_guard_index(key_hash, config->guard_mask);
 	struct guard *guard = global ? NULL : guard_get(index);
-	__u64 word;
+	__u64 word, others;
 
+	*stamp = 0;
 	if (guard) {
 		word = guard_arrive(&guard->word);
-		*generation = GUARD_GENERATION(word);
+		others = shared_load(&server->global);
+		if (GUARD_IN_FLIGHT(word) == 1 && !GUARD_IN_FLIGHT(others))
+			*stamp = guard_stamp(word, others);
 		if (GUARD_IN_FLIGHT(word) < GUARD_FLIGHT_LIMIT) {
 			count(CACHE_WRITE_KEY);
 			return index;
 		}
 	}
-	word = guard_arrive(&server->global);
-	*generation = GUARD_GENERATION(word);
+	guard_arrive(&server->global);
 	if (guard)
 		guard_release(&guard->word, &guard->last_release_ns, bpf_ktime_get_ns());
 	count(CACHE_WRITE_GLOBAL);

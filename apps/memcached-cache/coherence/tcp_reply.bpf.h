@@ -18,23 +18,23 @@
  * The write succeeded: its exptime holds from now on, if no other write is about. Written before the
  * write ends, so who sees nothing in flight sees the hint or the older generation in it.
  */
-COHERENCE_FUNCTION int publish_hint(const struct pending *entry)
+COHERENCE_FUNCTION int publish_hint(const struct pending *entry, const struct server_state *server)
 {
 	__u32 index = entry ? entry->guard : PENDING_NO_GUARD;
 	struct guard *guard = guard_get(index);
 	struct ttl_hint *hint = bpf_map_lookup_elem(&hints, &index);
 	__u64 sequence, word;
 
-	if (!entry || !guard || !hint || entry->deadline == CACHE_DEADLINE_UNKNOWN)
+	if (!entry || !server || !guard || !hint || entry->deadline == CACHE_DEADLINE_UNKNOWN)
 		return 0;
 	word = shared_load(&guard->word);
-	if (GUARD_GENERATION(word) != entry->generation || GUARD_IN_FLIGHT(word) != 1)
+	if (guard_stamp(word, shared_load(&server->global)) != entry->stamp || GUARD_IN_FLIGHT(word) != 1)
 		return 0;
 	sequence = shared_load(&hint->sequence);
 	if (sequence & 1 || shared_swap_if(&hint->sequence, sequence, sequence + 1) != sequence)
 		return 0;
 	hint->key_hash = entry->key_hash;
-	hint->generation = entry->generation;
+	hint->stamp = entry->stamp;
 	hint->deadline = entry->deadline;
 	shared_swap(&hint->sequence, sequence + 2);
 	return 1;
@@ -123,7 +123,7 @@ COHERENCE_FUNCTION int reply_seen(struct connection *connection, struct server_s
 	if (!entry)
 		return 0;
 	if (entry->key_hash && reply_is_success(reply))
-		publish_hint(entry);
+		publish_hint(entry, server);
 	if (entry->shape == SHAPE_STREAM && reply->kind == REPLY_OK)
 		connection_end(connection, server, CONNECTION_STREAM);
 	count(CACHE_RELEASE_REPLY);
@@ -131,14 +131,14 @@ COHERENCE_FUNCTION int reply_seen(struct connection *connection, struct server_s
 }
 
 /*
- * A lost connection's exchange may just have ended: one request, one reply, nothing else in either
- * direction. After some in a row the position is known.
+ * A lost connection's exchange may just have ended: from a quiet moment some requests, then exactly
+ * their replies. After some in a row the position is known.
  */
 static __always_inline void trial_step(struct connection *connection, struct server_state *server)
 {
 	__u32 state = state_of(connection);
 
-	if (!(state & CONNECTION_LOST) || !connection->trial)
+	if (!(state & CONNECTION_LOST) || connection->trial != (state | CONNECTION_HOLD))
 		return;
 	if (ring_peek(connection, 0) || !reply_at_boundary(&connection->tx))
 		return;
@@ -146,18 +146,14 @@ static __always_inline void trial_step(struct connection *connection, struct ser
 		connection->streak = 0;
 		return;
 	}
-	if (connection->trial == (state | CONNECTION_HOLD) && connection->commands == 1 &&
-	    request_at_boundary(&connection->rx)) {
-		connection->commands = 0;
-		connection->streak++;
+	if (request_at_boundary(&connection->rx)) {
+		connection->streak = connection->dirty ? 0 : connection->streak + 1;
+		connection->dirty = 0;
 		if (connection->streak >= STREAK_IN_STEP &&
 		    connection_clear(connection, server, state, CONNECTION_LOST | CONNECTION_HOLD)) {
 			connection->trial = 0;
 			count(CACHE_IN_STEP);
 		}
-	} else {
-		connection->trial = 0;
-		connection->streak = 0;
 	}
 	unlock(&connection->rx_busy);
 }
@@ -194,7 +190,7 @@ COHERENCE_FUNCTION int reply_segment(struct __sk_buff *skb, const struct packet_
 		return 0;
 	if (seen >= (__s32)view->length)
 		return 0; /* retransmitted */
-	if (state & CONNECTION_LOST && !connection->trial) {
+	if (state & CONNECTION_LOST && connection->trial != (state | CONNECTION_HOLD)) {
 		connection->tx_next = view->sequence + view->length;
 		return 0;
 	}

@@ -67,14 +67,6 @@ COHERENCE_FUNCTION int request_seen(struct connection *connection, struct server
 	if (command->shape == SHAPE_CLOSE)
 		return 1; /* nothing after it is executed, and the close will say so */
 	pending_fill(&request, server, config, command);
-	if (state_of(connection) & CONNECTION_LOST) {
-		/* A trial exchange is one request that is surely answered. */
-		if (connection->commands++ || request.flags & ~PENDING_BINARY) {
-			write_ends(server, request.guard);
-			connection_lose(connection, server, CACHE_LOST_GRAMMAR);
-			return 0;
-		}
-	}
 	if (ring_push(connection, &request))
 		return 1;
 	connection_lose(connection, server, CACHE_LOST_RING);
@@ -170,10 +162,16 @@ static __always_inline int trial_begin(struct connection *connection, struct ser
 {
 	__u32 state = state_of(connection);
 
-	if (connection->trial == state && view->sequence == connection->rx_next)
+	int quiet = view->sequence == socket->received && view->acknowledged == socket->sent;
+
+	if (connection->trial == state && view->sequence == connection->rx_next) {
+		/* An exchange counts if it began in a quiet moment: a value's next part may follow later. */
+		if (!quiet && request_at_boundary(&connection->rx))
+			connection->dirty = 1;
 		return 1;
+	}
 	connection->trial = 0;
-	if (view->sequence != socket->received || view->acknowledged != socket->sent)
+	if (!quiet)
 		return 0;
 	if (!try_lock(&connection->tx_busy))
 		return 0;
@@ -183,7 +181,7 @@ static __always_inline int trial_begin(struct connection *connection, struct ser
 	reply_parser_init(&connection->tx);
 	connection->rx_next = view->sequence;
 	connection->tx_next = socket->sent;
-	connection->commands = 0;
+	connection->dirty = 0;
 	connection->streak = 0;
 	connection->suspect = 1;
 	connection->trial = state;

@@ -70,13 +70,28 @@ COHERENCE_FUNCTION int udp_answers(struct __sk_buff *skb, const struct packet_vi
 	return !write->binary || reply.opaque == write->opaque;
 }
 
-/* Ends the write that this datagram answers, if one is pending under its identity. */
+/*
+ * Is the write the only datagram of its identity that this reply can answer? Then its record stands in
+ * the lease slot, and nothing that was forgotten there is unanswered. (Another set under the same id,
+ * executed first, gives the same STORED.) Read before the tag is consumed at TC egress.
+ */
+static __always_inline int udp_alone(const struct lease *lease, __u64 tag, const struct udp_write *write,
+				     const struct server_state *server)
+{
+	return shared_load(&lease->tag) == tag && shared_load(&lease->arrival_ns) == write->arrival_ns &&
+	       shared_load(&lease->unanswered_ns) <= shared_load(&server->barrier_done_ns) &&
+	       shared_add((__u64 *)&lease->tag, 0) == tag;
+}
+
+/* Ends the write that this datagram answers, if one is pending under its identity; else the audit will. */
 static __always_inline void udp_end_answered(struct __sk_buff *skb, const struct packet_view *view,
-					     struct server_state *server, const struct udp_write_key *key)
+					     struct server_state *server, const struct udp_write_key *key,
+					     const struct lease *lease, __u64 tag)
 {
 	struct udp_write *write = bpf_map_lookup_elem(&udp_writes, key);
 
-	if (write && udp_answers(skb, view, write) && udp_write_ends(server, key))
+	if (write && udp_alone(lease, tag, write, server) && udp_answers(skb, view, write) &&
+	    udp_write_ends(server, key))
 		count(CACHE_RELEASE_REPLY);
 }
 
@@ -104,17 +119,17 @@ static __always_inline void udp_reply(struct __sk_buff *skb, const struct packet
 
 	if (view->length <= sizeof(frame) || bpf_skb_load_bytes(skb, view->payload, &frame, sizeof(frame)))
 		return;
-	if (shared_load_u32(&server->udp_writes)) {
-		__builtin_memcpy(key.remote_be, view->remote_be, sizeof(key.remote_be));
-		key.request_id_be = frame.request_id_be;
-		udp_end_answered(skb, view, server, &key);
-	}
-	if (is_served_interface(config, skb->ifindex) || frame.sequence_be || frame.total_be != bpf_htons(1))
-		return;
 	identity = lease_identify(server_index, view->remote_be, view->remote_port_be,
 				  frame.request_id_be, server->hash_seed, config->lease_mask);
 	lease = bpf_map_lookup_elem(&leases, &identity.slot);
-	if (lease)
+	if (!lease || frame.sequence_be || frame.total_be != bpf_htons(1))
+		return;
+	if (shared_load_u32(&server->udp_writes)) {
+		__builtin_memcpy(key.remote_be, view->remote_be, sizeof(key.remote_be));
+		key.request_id_be = frame.request_id_be;
+		udp_end_answered(skb, view, server, &key, lease, identity.tag);
+	}
+	if (!is_served_interface(config, skb->ifindex))
 		lease_forget(lease, identity.tag, shared_load(&server->barrier_done_ns));
 }
 

@@ -22,6 +22,7 @@ struct udp_scratch {
 	/* what the datagram's commands came to */
 	__u32 commands; /* that are answered */
 	__u32 writes;
+	__u64 arrival_ns; /* one time for its lease slot and its write: a reply is matched by it */
 	struct pending write; /* the one write, or the global one that stands for several */
 };
 
@@ -173,7 +174,7 @@ COHERENCE_FUNCTION int udp_write_begins(const struct packet_view *view, __u32 se
 	__builtin_memcpy(key.remote_be, view->remote_be, sizeof(key.remote_be));
 	__builtin_memcpy(&key.request_id_be, scratch->bytes, sizeof(key.request_id_be));
 	write.key = key;
-	write.arrival_ns = bpf_ktime_get_ns();
+	write.arrival_ns = scratch->arrival_ns;
 	write.opaque = scratch->write.opaque;
 	write.shape = scratch->write.shape;
 	write.verb = scratch->write.verb;
@@ -245,7 +246,7 @@ COHERENCE_FUNCTION int udp_lease(const struct packet_view *view, __u32 server_in
 
 	if (!view || !server || !config || !scratch)
 		return 0;
-	request.arrival_ns = bpf_ktime_get_ns();
+	request.arrival_ns = scratch->arrival_ns;
 	__builtin_memcpy(&request_id, scratch->bytes, sizeof(request_id));
 	if (key_hash)
 		request.wish = lease_wish(&request, server, config);
@@ -274,6 +275,7 @@ COHERENCE_FUNCTION int udp_request(struct __sk_buff *skb, const struct packet_vi
 		load = GET_LINE_MAX;
 	if (bpf_skb_load_bytes(skb, view->payload, scratch->bytes, load))
 		return 0;
+	scratch->arrival_ns = bpf_ktime_get_ns();
 	key_hash = single_get_hash(scratch, view->length, server->hash_seed);
 	if (!key_hash) {
 		udp_parse(skb, view, server);

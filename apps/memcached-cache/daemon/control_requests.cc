@@ -98,7 +98,7 @@ void describe_sources(const CacheView& cache, const std::string& addresses, cont
                     "passed to memcached, which answers them itself");
   if (cache.config.rate_limit_pps == 0)
     add_finding(audit, control::Finding::CAUTION, "a single source may ask for as many replies as it likes",
-                "rate-limit-pps = 100000, above what your busiest client needs");
+                "rate-limit = 100000, or what your busiest client needs");
 }
 
 void describe_servers(const CacheView& cache, control::AuditReply& audit) {
@@ -134,7 +134,7 @@ void describe_connections(const CacheView& cache, control::AuditReply& audit) {
     if (text.size() > 600) break;
   }
   add_finding(audit, control::Finding::CAUTION, text,
-              "reconnect these clients, or let bmcd do so: reset-stuck-connections = \"10s\"");
+              "let these clients connect anew, or have bmcd see to it: reset-stuck-connections = \"10s\"");
 }
 
 }  // namespace

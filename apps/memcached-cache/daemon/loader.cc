@@ -11,7 +11,7 @@
 #include <bit>
 #include <utility>
 
-#include "apps/memcached-cache/abi/connection_abi.h"
+#include "apps/memcached-cache/coherence/connection_abi.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
 #include "apps/memcached-cache/daemon/serving_plan.h"
 #include "apps/memcached-cache/store/lookup_source.h"

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <string>
 
-#include "apps/memcached-cache/abi/connection_abi.h"
+#include "apps/memcached-cache/coherence/connection_abi.h"
 #include "apps/memcached-cache/daemon/counters.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
 

@@ -22,6 +22,11 @@ class Quarantine {
 
   // In the order in which the barriers were sent.
   void answered(std::uint64_t sent_ns, std::uint64_t received_ns) {
+    // No answer for long: the process may have been stopped, and time that it was not running is no
+    // quarantine. Those that wait begin again.
+    if (last_ns_ != 0 && received_ns - last_ns_ > length_ns_ / 2)
+      for (Barrier& barrier : waiting_) barrier.received_ns = received_ns;
+    last_ns_ = received_ns;
     while (!waiting_.empty() && waiting_.front().received_ns + length_ns_ <= sent_ns) {
       settled_ns_ = waiting_.front().sent_ns;
       waiting_.pop_front();
@@ -42,6 +47,7 @@ class Quarantine {
 
   std::uint64_t length_ns_;
   std::uint64_t settled_ns_ = 0;
+  std::uint64_t last_ns_ = 0;    // when the last answer came
   std::deque<Barrier> waiting_;  // answered, their quarantine not over
 };
 

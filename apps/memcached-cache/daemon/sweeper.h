@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "apps/memcached-cache/abi/connection_abi.h"
+#include "apps/memcached-cache/coherence/connection_abi.h"
 #include "control-plane/result.h"
 
 namespace bmc::cache {

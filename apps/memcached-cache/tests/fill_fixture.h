@@ -221,7 +221,8 @@ class FillTest : public testing::Test {
   // A write has come and gone; the program that saw its reply told the key's expiry.
   static void hint(const std::string& key, std::uint32_t deadline) {
     const auto hash = store().hash(key);
-    store().hint_of(hash) = {0, hash, GUARD_GENERATION(store().guard_of(hash).word), deadline, 0};
+    store().hint_of(hash) = {0, hash, guard_stamp(store().guard_of(hash).word, store().server(0).global),
+                             deadline, 0};
   }
 
   static void write_arrives(const std::string& key) {

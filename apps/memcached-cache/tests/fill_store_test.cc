@@ -166,7 +166,7 @@ TEST_F(FillStoreTest, HintsThatDoNotCount) {
   store().hint_of(store().hash("key")).sequence = 3;  // being written
   expect_unknown();
   hint("key", CACHE_DEADLINE_NEVER);
-  store().hint_of(store().hash("key")).generation -= 1;  // of a write that was not the last
+  store().hint_of(store().hash("key")).stamp -= 1;  // of a write that was not the last
   expect_unknown();
   hint("key", CACHE_DEADLINE_NEVER);
   store().hint_of(store().hash("key")).key_hash ^= 1ull << 63;  // of a key with the same guard

@@ -37,13 +37,18 @@ class XdpCounters : public XdpTest {
     store().place({.key = "large", .data = std::string(1300, 'x')});
     std::atomic<bool> stop = false;
     std::thread recycler([&stop] {
+      bind_to_cpu(1);
       while (!stop) {
         __atomic_store_n(&store().segment(0).generation, 1, __ATOMIC_SEQ_CST);
         __atomic_store_n(&store().segment(0).generation, 0, __ATOMIC_SEQ_CST);
       }
     });
+    cpu_set_t before{};
+    sched_getaffinity(0, sizeof before, &before);
+    bind_to_cpu(0);
     cache_counter counter = CACHE_COUNTER_COUNT;
     for (int i = 0; i < 1000000 && counter != CACHE_PASS_TORN; ++i) counter = of_text("get large\r\n");
+    sched_setaffinity(0, sizeof before, &before);
     stop = true;
     recycler.join();
     store().segment(0).generation = 0;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <cerrno>
 #include <memory>
@@ -82,6 +83,20 @@ inline Bytes reply_frame(const std::string& text, Via via = {}) {
 }
 
 inline std::string get_line(const std::string& keys) { return "get " + keys + "\r\n"; }
+
+// Binds the calling thread to the nth of the CPUs it may use, if there are so many: two threads that are to
+// race must not share one.
+inline void bind_to_cpu(int nth) {
+  cpu_set_t may{}, only{};
+  sched_getaffinity(0, sizeof may, &may);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &may) && nth-- == 0) {
+      CPU_SET(cpu, &only);
+      sched_setaffinity(0, sizeof only, &only);
+      return;
+    }
+  }
+}
 
 // Bytes as a dump, 16 a line, so that gtest's difference of two frames can be read.
 inline std::string dump(const Bytes& bytes) {

@@ -70,11 +70,17 @@ std::string talk(int socket, const std::string& text, const std::string& end) {
 }
 
 MemcachedProcess::MemcachedProcess(std::vector<std::string> options, std::uint16_t port)
-    : port_(port != 0 ? port : free_port()) {
+    : options_(std::move(options)), port_(port != 0 ? port : free_port()) {
+  start();
+}
+
+void MemcachedProcess::start_again() { start(); }
+
+void MemcachedProcess::start() {
   std::vector<std::string> words = {
       "memcached", "-u",        "root", "-p", std::to_string(port_), "-U", std::to_string(port_),
       "-l",        "127.0.0.1", "-t",   "2"};
-  words.insert(words.end(), options.begin(), options.end());
+  words.insert(words.end(), options_.begin(), options_.end());
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

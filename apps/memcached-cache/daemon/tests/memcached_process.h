@@ -30,11 +30,15 @@ class MemcachedProcess {
   Endpoint endpoint() const { return {boost::asio::ip::make_address("127.0.0.1"), port_}; }
   pid_t pid() const { return pid_; }
 
-  void stop();    // SIGSTOP, returns when every thread has stopped
-  void resume();  // SIGCONT
-  void kill();    // SIGKILL and waits
+  void stop();         // SIGSTOP, returns when every thread has stopped
+  void resume();       // SIGCONT
+  void kill();         // SIGKILL and waits
+  void start_again();  // after kill(): the same options, the same port
 
  private:
+  void start();
+
+  std::vector<std::string> options_;
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
 };

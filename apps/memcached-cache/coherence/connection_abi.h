@@ -24,7 +24,7 @@
  */
 struct pending {
 	__u64 key_hash;   /* for the TTL hint; 0 if none */
-	__u64 generation; /* of its guard, right after it arrived */
+	__u64 stamp;      /* guard + global generation right after it arrived */
 	__u32 guard;      /* index, PENDING_NO_GUARD or PENDING_GLOBAL */
 	__u32 opaque;     /* binary protocol */
 	__u32 deadline;   /* what its success means for the key's expiry; CACHE_DEADLINE_UNKNOWN: not known */
@@ -55,7 +55,7 @@ CACHE_ABI_ASSERT(sizeof(struct pending) == 48, "pending");
 
 /*
  * One per observed TCP connection of a watched port, keyed by socket cookie.
- * rx*, commands, side: only by who holds rx_busy (ingress; egress and sweep take it to look);
+ * rx*, dirty, side: only by who holds rx_busy (ingress; egress and sweep take it to look);
  * tx*, streak: only by who holds tx_busy (egress; ingress takes it to begin a trial).
  * ring: pushed at tail by who holds rx_busy, popped at head by who holds tx_busy; see struct pending.
  */
@@ -69,7 +69,7 @@ struct connection {
 	__u32 rx_next;        /* next sequence number to parse */
 	__u32 tx_next;        /* next sequence number of the server's stream to parse */
 	__u32 side;           /* side buffer, index + 1; 0 none */
-	__u32 commands;       /* while lost: requests of the trial exchange */
+	__u32 dirty;          /* while lost: the exchange did not begin in a quiet moment */
 	__u32 trial;          /* while lost: state for which rx and tx are being tried; 0 none; under rx_busy */
 	__u32 streak;         /* while lost: exchanges in step */
 	__u32 lost_reason;    /* enum cache_counter */
