@@ -43,6 +43,8 @@ void LostLog::lost(const cache_event& event) {
   told_++;
   connection lost = {};
   if (bpf_map_lookup_elem(memory_.connections_fd, &event.connection, &lost) != 0) return;  // closed meanwhile
+  for (const auto& each : servers_.servers())
+    if (each->link->local_port() == lost.remote_port) return;  // bmcd's own: older than its programs
   const auto reason = std::min<std::size_t>(event.reason, CACHE_COUNTER_COUNT - 1);
   const Server* server = servers_.find(event.server);
   spdlog::info("connection of {} to memcached at {} is out of step: {}",

@@ -116,6 +116,12 @@ void MemcachedSession::end(Error why) {
   call([&] { events_.down(why); });
 }
 
+std::uint16_t MemcachedSession::local_port() const {
+  error_code failed;
+  const auto local = socket_.local_endpoint(failed);
+  return failed ? std::uint16_t{0} : local.port();
+}
+
 void MemcachedSession::stats(std::string_view group, AnswerHandler handler) {
   const std::string text = group.empty() ? std::string("stats") : "stats " + std::string(group);
   request(text + "\r\n", ReplyShape::kStats, std::move(handler));

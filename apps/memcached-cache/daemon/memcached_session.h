@@ -61,6 +61,7 @@ class MemcachedSession {
   bool up() const { return up_; }
   const Endpoint& server() const { return server_; }
   std::size_t outstanding() const { return waiting_.size(); }
+  std::uint16_t local_port() const;  // 0: not connected
 
   // `stats` (empty group) or `stats <group>`. A refusal by memcached ("ERROR") is an Answer with that line.
   // While the session is not up the handler gets ENOTCONN.

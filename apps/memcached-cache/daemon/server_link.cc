@@ -29,7 +29,7 @@ void ServerLink::stop() {
   process_.end();
   timer_.cancel();
   session_.stop();
-  known_ = clock_runs_ = hurrying_ = false;
+  known_ = clock_runs_ = false;
 }
 
 void ServerLink::restart(const std::string& why) { session_.restart(Error{ESTALE, why}); }
@@ -118,9 +118,9 @@ void ServerLink::confirm(std::function<void()> done) {
 }
 
 void ServerLink::hurry() {
-  if (!known_ || hurrying_) return;
-  hurrying_ = true;
-  confirm([this] { hurrying_ = false; });
+  // What is under way is a barrier too. And our own connection is observed like any other: while it is out of
+  // step, it takes one question at a time to get back.
+  if (known_ && session_.outstanding() == 0) confirm([] {});
 }
 
 void ServerLink::meta_debug(std::string_view key, MemcachedSession::AnswerHandler handler) {
@@ -130,7 +130,7 @@ void ServerLink::meta_debug(std::string_view key, MemcachedSession::AnswerHandle
 void ServerLink::down(const Error& error) {
   process_.end();
   timer_.cancel();
-  hurrying_ = clock_runs_ = false;
+  clock_runs_ = false;
   if (std::exchange(known_, false)) events_.lost(error);
 }
 

@@ -42,6 +42,8 @@ class ServerLink {
   bool is_known() const { return known_; }
   const ServerFacts& facts() const { return facts_; }
   const Endpoint& server() const { return session_.server(); }
+  // Our own end of the connection; 0: none.
+  std::uint16_t local_port() const { return session_.local_port(); }
 
   // Starts to read memcached's clock; `margin_s` as ServerClock has it. Ends with `lost`.
   void begin_clock(std::uint32_t margin_s);
@@ -76,7 +78,6 @@ class ServerLink {
   boost::asio::steady_timer timer_;
   bool known_ = false;
   bool clock_runs_ = false;
-  bool hurrying_ = false;
   std::string failure_;  // of the last handshake; empty: none
   ServerFacts facts_;
   ServerClock clock_;

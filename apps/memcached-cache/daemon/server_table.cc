@@ -184,7 +184,27 @@ std::optional<std::uint32_t> ServerTable::choose_slot(const ServingPlan& plan) c
   return std::nullopt;
 }
 
+// The same ports under another of its addresses: memcached came back, and this address was asked first.
+bool ServerTable::take_over(Server& server, const ServingPlan& plan) {
+  for (const auto& other : servers_) {
+    if (other.get() == &server || !other->is_active()) continue;
+    const bool shared = std::ranges::any_of(
+        plan.ports, [&](std::uint16_t port) { return std::ranges::binary_search(other->plan.ports, port); });
+    if (!shared) continue;
+    if (other->phase != Server::Phase::kDown || server.is_active()) return false;
+    server.slot = std::exchange(other->slot, std::nullopt);
+    server.plan = std::exchange(other->plan, {});
+    set_phase(*other, Server::Phase::kSearching, "memcached answers at another of its addresses");
+  }
+  return true;
+}
+
 void ServerTable::serve(Server& server, ServingPlan plan) {
+  if (!take_over(server, plan))
+    return withdraw(
+        server, Server::Phase::kRefused,
+        "memcached at " + to_string(server.link->server()) +
+            " shares a port with another one: bmcd tells servers apart by their ports; give each its own");
   if (!server.slot) server.slot = choose_slot(plan);
   if (!server.slot)
     return withdraw(server, Server::Phase::kRefused,

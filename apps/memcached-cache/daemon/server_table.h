@@ -98,6 +98,7 @@ class ServerTable {
   void lost(Server& server, const Error& error);
   void polled(Server& server);
   void plan(Server& server);
+  bool take_over(Server& server, const ServingPlan& plan);
   void serve(Server& server, ServingPlan plan);
   void confirmed(Server& server);
   void start_serving(Server& server);

@@ -55,7 +55,8 @@ void CacheAppFixture::TearDown() {
 }
 
 void CacheAppFixture::start_app(const Endpoint& server) {
-  config_.servers = {server};
+  config_.servers.clear();
+  if (server.port != 0) config_.servers.push_back(server);
   Result<Pins> pins = Pins::open(config_.pin, kAbiVersion);
   ASSERT_TRUE(pins) << pins.error().what;
   pins_.emplace(*std::move(pins));

@@ -27,7 +27,7 @@ class CacheAppFixture : public testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  // Starts bmcd's cache for `server`, on the pins that are there.
+  // Starts bmcd's cache for `server` (port 0: it finds them), on the pins that are there.
   void start_app(const Endpoint& server);
   void stop_app();
 

@@ -139,21 +139,23 @@ TEST_F(CacheApp, ANoreplyWriteOnASilentConnectionIsEndedByTheAudit) {
   memcached.stop();
   const std::string quiet = "set k 0 0 1 noreply\r\n2\r\n";
   ASSERT_EQ(::send(client.get(), quiet.data(), quiet.size(), 0), static_cast<ssize_t>(quiet.size()));
+  const std::uint64_t before = statistic("audit_released");
   pass(seconds(5));  // twice what the proof takes when memcached runs
-  EXPECT_EQ(statistic("audit_released"), 0u);
+  EXPECT_EQ(statistic("audit_released"), before);
   memcached.resume();
-  ASSERT_TRUE(run([&] { return statistic("audit_released") > 0; }));
+  ASSERT_TRUE(run([&] { return statistic("audit_released") > before; }));
   EXPECT_TRUE(becomes_servable("k", "2"));
 }
 
 TEST_F(CacheApp, AUdpWriteWithoutAReplyIsEndedBehindTheBarrier) {
   serve();
   memcached.stop();
+  const std::uint64_t before = statistic("audit_released");
   udp_send(memcached.port(), "set k 0 0 1 noreply\r\n2");
   pass(seconds(5));
-  EXPECT_EQ(statistic("audit_released"), 0u);
+  EXPECT_EQ(statistic("audit_released"), before);
   memcached.resume();
-  ASSERT_TRUE(run([&] { return statistic("audit_released") > 0; }));
+  ASSERT_TRUE(run([&] { return statistic("audit_released") > before; }));
   EXPECT_TRUE(becomes_servable("k", "2"));
 }
 
@@ -168,8 +170,11 @@ TEST_F(CacheApp, ADelayedFlushEndsTheCacheOnlyForItsTime) {
   while (udp_get(memcached.port(), "k") == "1" && monotonic_ns() < stopped + 6 * kSecondNs)
     pass(milliseconds(20));
   EXPECT_EQ(udp_get(memcached.port(), "k"), "");
-  set("k", "2");
-  EXPECT_TRUE(becomes_servable("k", "2", seconds(12)));
+  // What is stored in the very second of the flush is flushed too.
+  ASSERT_TRUE(run([&] {
+    if (udp_get(memcached.port(), "k") != "2") set("k", "2");
+    return state_of("k") == "servable";
+  }));
 }
 
 TEST_F(CacheApp, InvalidateAndMode) {
@@ -236,6 +241,20 @@ TEST_F(CacheApp, MetricsAreWellFormed) {
   control::Request audit;
   audit.mutable_audit();
   EXPECT_GT(ask(audit).audit().findings_size(), 0);
+}
+
+TEST_F(CacheApp, FoundByItselfAtBothAddresses_AndAgainAfterARestart) {
+  MemcachedProcess usual({"-l", "::1"}, 11211);
+  start_app({});
+  const auto serving = [&] { return app_->status_line().starts_with("serving 1 server"); };
+  ASSERT_TRUE(run(serving)) << app_->status_line();
+  for (int i = 0; i < 3; i++) {
+    usual.kill();
+    ASSERT_TRUE(run([&] { return !serving(); }));
+    usual.start_again();
+    // Watched all the while: no second boot hold, whichever address answers first.
+    ASSERT_TRUE(run(serving, milliseconds(2500))) << app_->status_line();
+  }
 }
 
 TEST_F(CacheApp, UdpSwitchedOffIsToldAndLeftAlone) {
