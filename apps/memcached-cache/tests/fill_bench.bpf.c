@@ -22,7 +22,7 @@ static __always_inline void grant(void)
 		return;
 	if (moves) {
 		guard_bump(&guard->word);
-		hint->generation = GUARD_GENERATION(guard->word);
+		hint->stamp = GUARD_GENERATION(guard->word);
 	}
 	*lease = granted;
 	lease->stamp = GUARD_GENERATION(guard->word);
