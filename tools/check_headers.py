@@ -37,6 +37,7 @@ def generated_folders(build):
     for folder, _, names in os.walk(build):
         if any(name.endswith((".skel.h", ".pb.h")) for name in names):
             yield folder
+            yield os.path.dirname(folder)  # "control-plane/control.pb.h"
 
 
 def worlds(root, header):

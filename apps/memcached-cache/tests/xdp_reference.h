@@ -4,6 +4,7 @@
 // xdp_differential_test.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>

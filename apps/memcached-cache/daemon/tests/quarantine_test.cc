@@ -17,13 +17,21 @@ constexpr std::uint64_t kMs = kMillisecondNs;
 TEST(Quarantine, NeedsAnAnswerAtBothEnds) {
   Quarantine quarantine(2000 * kMs);
   EXPECT_EQ(quarantine.settled_ns(), 0u);
-  quarantine.answered(1000 * kMs, 1001 * kMs);
-  quarantine.answered(3000 * kMs, 3001 * kMs);  // sent less than the quarantine after the first was answered
-  EXPECT_EQ(quarantine.settled_ns(), 0u);
-  quarantine.answered(3001 * kMs, 9000 * kMs);
+  for (std::uint64_t at = 1000; at <= 3000; at += 500) quarantine.answered(at * kMs, (at + 1) * kMs);
+  EXPECT_EQ(quarantine.settled_ns(), 0u) << "sent less than the quarantine after the first was answered";
+  quarantine.answered(3500 * kMs, 3501 * kMs);
   EXPECT_EQ(quarantine.settled_ns(), 1000 * kMs);
-  quarantine.answered(9500 * kMs, 9501 * kMs);  // the one before was answered only at 9000
-  EXPECT_EQ(quarantine.settled_ns(), 3000 * kMs);
+}
+
+// Time in which the process may have been stopped is no quarantine.
+TEST(Quarantine, BeginsAgainAfterAGap) {
+  Quarantine quarantine(2000 * kMs);
+  quarantine.answered(1000 * kMs, 1001 * kMs);
+  quarantine.answered(1500 * kMs, 9000 * kMs);
+  quarantine.answered(9500 * kMs, 9501 * kMs);
+  EXPECT_EQ(quarantine.settled_ns(), 0u);
+  for (std::uint64_t at = 10'000; at <= 11'000; at += 500) quarantine.answered(at * kMs, (at + 1) * kMs);
+  EXPECT_EQ(quarantine.settled_ns(), 1500 * kMs);
 }
 
 TEST(Quarantine, ManyBarriersAreKeptAsFew) {
