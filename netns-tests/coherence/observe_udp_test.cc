@@ -23,6 +23,19 @@ class ObserveUdp : public testing::TestWithParam<bool> {
     ASSERT_TRUE(eventually(soon(), [&] { return observer_.counter(kind) > before; })) << payload;
   }
 
+  // The audit's part; returns how many writes of that kind it ended.
+  size_t sweep_all(uint32_t ended_by) {
+    size_t ended = 0;
+    for (const udp_write& write : observer_.udp_writes()) {
+      if (write.key.ended_by != ended_by) continue;
+      sweep_call call = {};
+      call.operation = SWEEP_UDP_WRITE;
+      call.udp = write.key;
+      ended += observer_.sweep(call).released;
+    }
+    return ended;
+  }
+
   Lab lab_;
   Memcached memcached_{lab_.server()};
   Observer observer_{lab_.server()};
@@ -34,13 +47,13 @@ TEST_P(ObserveUdp, AWriteIsInFlightUntilItsReply) {
   memcached_.freeze();
   send_seen(7, "set k 0 0 1\r\nx\r\n", CACHE_WRITE_KEY);
   EXPECT_EQ(observer_.key("k"), (Guard{before.generation + 1, 1}));
-  EXPECT_EQ(observer_.udp_writes_pending(), 1u);
+  EXPECT_EQ(observer_.udp_writes().size(), 1u);
   memcached_.thaw();
   const auto reply = client_.receive(soon());
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->payload, "STORED\r\n");
   EXPECT_EQ(observer_.key("k"), (Guard{before.generation + 1, 0}));
-  EXPECT_EQ(observer_.udp_writes_pending(), 0u);
+  EXPECT_EQ(observer_.udp_writes().size(), 0u);
 }
 
 TEST_P(ObserveUdp, AnotherReplyUnderTheSameIdEndsNothing) {
@@ -56,37 +69,90 @@ TEST_P(ObserveUdp, AnotherReplyUnderTheSameIdEndsNothing) {
   EXPECT_EQ(observer_.key("k").in_flight, 1u);
 }
 
-TEST_P(ObserveUdp, TheSameIdTwiceHoldsEverythingUntilTheAudit) {
+TEST_P(ObserveUdp, TheSameIdTwiceIsEndedByTheAudit) {
   memcached_.freeze();
   send_seen(7, "set a 0 0 1\r\nx\r\n", CACHE_WRITE_KEY);
-  send_seen(7, "set b 0 0 1\r\nx\r\n", CACHE_LOST_UNTRACKED);
-  EXPECT_EQ(observer_.global().in_flight, 1u);
+  send_seen(7, "set b 0 0 1\r\nx\r\n", CACHE_WRITE_KEY);
   memcached_.thaw();
   ASSERT_TRUE(client_.receive(soon()));
   ASSERT_TRUE(client_.receive(soon()));
-  EXPECT_EQ(observer_.global().in_flight, 1u);
-  EXPECT_EQ(observer_.server().untracked, 1u);
-  sweep_call call = {};
-  call.operation = SWEEP_UNTRACKED;
-  call.cookie = 1;
-  EXPECT_EQ(observer_.sweep(call).released, 1u);
+  EXPECT_EQ(observer_.key("a").in_flight, 1u) << "either reply may be the other's";
+  EXPECT_EQ(observer_.key("b").in_flight, 1u);
   EXPECT_EQ(observer_.global().in_flight, 0u);
+  EXPECT_EQ(sweep_all(UDP_WRITE_REPLY), 1u);
+  EXPECT_EQ(sweep_all(UDP_WRITE_BARRIER), 1u);
+  EXPECT_EQ(observer_.key("a").in_flight, 0u);
+  EXPECT_EQ(observer_.key("b").in_flight, 0u);
 }
 
-TEST_P(ObserveUdp, SeveralWritesOrAnUnfinishedOneHoldEverything) {
-  for (const char* payload :
-       {"set a 0 0 1\r\nx\r\nset b 0 0 1\r\ny\r\n", "set a 0 0 100\r\nx\r\n", "junk\r\n"}) {
+TEST_P(ObserveUdp, EachWriteOfADatagramHoldsItsOwnKey) {
+  const Guard a = observer_.key("a"), b = observer_.key("b"), other = observer_.key("other");
+  memcached_.freeze();
+  send_seen(7, "get other\r\nset a 0 0 1\r\nx\r\ndelete b noreply\r\nget other\r\n", CACHE_LEASE_NOT_GET);
+  EXPECT_EQ(observer_.key("a"), (Guard{a.generation + 1, 1}));
+  EXPECT_EQ(observer_.key("b"), (Guard{b.generation + 1, 1}));
+  EXPECT_EQ(observer_.key("other"), other);
+  EXPECT_EQ(observer_.global().in_flight, 0u);
+  memcached_.thaw();
+  ASSERT_TRUE(client_.receive(soon()));
+  EXPECT_EQ(observer_.key("a").in_flight, 1u) << "no reply is certain to be that of the whole datagram";
+  EXPECT_EQ(sweep_all(UDP_WRITE_BARRIER), 2u);
+  EXPECT_EQ(observer_.key("a").in_flight, 0u);
+  EXPECT_EQ(observer_.key("b").in_flight, 0u);
+  EXPECT_EQ(observer_.server().udp_writes, 0u);
+}
+
+TEST_P(ObserveUdp, AWriteOfEverythingHoldsEverything) {
+  memcached_.freeze();
+  for (const char* payload : {"flush_all\r\n", "junk\r\n", "set a 0 0 1\r\nx\r\nflush_all\r\n"}) {
     SCOPED_TRACE(payload);
     const Guard before = observer_.global();
-    memcached_.freeze();
-    const uint64_t seen = observer_.counter(CACHE_LEASE_NOT_GET);
     ASSERT_TRUE(client_.send(client_.next_id(), payload));
-    EXPECT_TRUE(eventually(soon(), [&] { return observer_.global().generation == before.generation + 1; }));
-    EXPECT_GT(observer_.global().in_flight, before.in_flight);
-    EXPECT_GE(observer_.counter(CACHE_LEASE_NOT_GET), seen);
-    memcached_.thaw();
-    ASSERT_TRUE(client_.receive(soon()));
+    ASSERT_TRUE(eventually(soon(), [&] {
+      return observer_.global() == Guard{before.generation + 1, before.in_flight + 1};
+    }));
   }
+  memcached_.thaw();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(client_.receive(soon()));
+  EXPECT_EQ(observer_.global().in_flight, 1u) << "two were answered each by itself, one was not alone";
+}
+
+// memcached keeps an unfinished value and takes what comes next for the rest of it.
+TEST_P(ObserveUdp, AnUnfinishedValueHoldsItsKeyForGood) {
+  memcached_.freeze();
+  send_seen(7, "set a 0 0 100\r\nx\r\n", CACHE_WRITE_UNFINISHED);
+  send_seen(8, "set a 0 0 100\r\nx\r\n", CACHE_WRITE_UNFINISHED);
+  send_seen(9, "set b 0 0 1\r\nx\r\nset c 0 0 100\r\nx\r\n", CACHE_WRITE_UNFINISHED);
+  EXPECT_EQ(observer_.key("a").in_flight, 1u) << "one record stands for both";
+  EXPECT_EQ(observer_.key("b").in_flight, 1u);
+  EXPECT_EQ(observer_.key("c").in_flight, 1u);
+  EXPECT_EQ(observer_.global().in_flight, 0u);
+  EXPECT_EQ(sweep_all(UDP_WRITE_BARRIER), 1u);
+  EXPECT_EQ(observer_.key("b").in_flight, 0u);
+  EXPECT_EQ(observer_.udp_writes().size(), 2u);
+  EXPECT_EQ(sweep_all(UDP_WRITE_RESTART), 2u);
+  EXPECT_EQ(observer_.key("a").in_flight, 0u);
+  EXPECT_EQ(observer_.key("c").in_flight, 0u);
+  memcached_.thaw();
+}
+
+TEST_P(ObserveUdp, AnUnfinishedLineIsNothing) {
+  memcached_.freeze();
+  send_seen(7, "set a 0 0 100", CACHE_LEASE_NOT_GET);
+  EXPECT_EQ(observer_.key("a").in_flight, 0u);
+  EXPECT_EQ(observer_.global().in_flight, 0u);
+  memcached_.thaw();
+}
+
+TEST_P(ObserveUdp, WhatOnlyMemcachedCanReadHoldsEverythingForGood) {
+  memcached_.freeze();
+  send_seen(7, "set b 0 0 1\r\nx\r\nset a 0 0 +1\r\nx\r\n", CACHE_WRITE_UNFINISHED);
+  EXPECT_EQ(observer_.global().in_flight, 1u);
+  EXPECT_EQ(sweep_all(UDP_WRITE_BARRIER), 1u);
+  EXPECT_EQ(observer_.global().in_flight, 1u);
+  EXPECT_EQ(sweep_all(UDP_WRITE_RESTART), 1u);
+  EXPECT_EQ(observer_.global().in_flight, 0u);
+  memcached_.thaw();
 }
 
 TEST_P(ObserveUdp, AGetTakesALeaseUnlessAWriteIsInFlight) {

@@ -210,14 +210,16 @@ void Observer::publish_clock(uint64_t floor_s, int64_t wall_to_mono_s) {
   servers_[0].wall_to_mono_s = wall_to_mono_s;
 }
 
-size_t Observer::udp_writes_pending() const {
+std::vector<udp_write> Observer::udp_writes() const {
   const int map = bpf_map__fd(skeleton_->maps.udp_writes);
+  std::vector<udp_write> writes;
   udp_write_key key{}, next{};
-  size_t count = 0;
-  for (bool first = true; bpf_map_get_next_key(map, first ? nullptr : &key, &next) == 0;
-       first = false, ++count)
+  for (bool first = true; bpf_map_get_next_key(map, first ? nullptr : &key, &next) == 0; first = false) {
     key = next;
-  return count;
+    udp_write write{};
+    if (bpf_map_lookup_elem(map, &key, &write) == 0) writes.push_back(write);
+  }
+  return writes;
 }
 
 }  // namespace bmc::lab

@@ -46,7 +46,8 @@ class Observer {
   void learn_server_sockets(const Netns& netns);
   /// What bmcd publishes each second: the second that memcached's clock has surely reached.
   void publish_clock(uint64_t floor_s, int64_t wall_to_mono_s);
-  size_t udp_writes_pending() const;
+  /// Elements of map `udp_writes`.
+  std::vector<udp_write> udp_writes() const;
 
  private:
   void configure(const Netns& netns);

@@ -179,7 +179,8 @@ struct server_state {
 	__u64 global_release_ns; /* as struct guard.last_release_ns */
 	__u32 untracked;       /* holds of the global guard without an owner's record; atomic; released by the sweep */
 	__u32 udp_writes;      /* entries in map udp_writes; atomic */
-	__u64 reserved0[2];
+	__u64 closed_ns;       /* atomic max: when the release program last saw one of its sockets closed; 0 never */
+	__u64 reserved0;
 	/* clock and barrier; writer: bmcd */
 	__u64 clock_floor_s;   /* second of CLOCK_MONOTONIC that memcached's own clock was seen to have reached; 0 unknown */
 	__s64 wall_to_mono_s;  /* add to an absolute exptime for a second of CLOCK_MONOTONIC */
@@ -262,6 +263,7 @@ CACHE_ABI_ASSERT(sizeof(struct cache_control) == 64 + CACHE_INTERFACES_MAX * 4 +
 	/* cgroup ingress: writes and leases */ \
 	X(WRITE_KEY, "ingress", "write", "key", "a write raised its key's guard") \
 	X(WRITE_GLOBAL, "ingress", "write", "global", "flush_all, unknown verb: the global guard") \
+	X(WRITE_UNFINISHED, "ingress", "write", "unfinished", "a UDP value without its end: held until memcached restarts") \
 	X(LEASE_GRANTED, "ingress", "lease", "granted", "a UDP get may fill") \
 	X(LEASE_IN_FLIGHT, "ingress", "lease", "in_flight", "refused: a write is in flight") \
 	X(LEASE_HELD, "ingress", "lease", "held", "refused: the server or the global guard is held") \

@@ -97,8 +97,16 @@ struct udp_write_key {
 	__u16 remote_port_be;
 	__u16 request_id_be;
 	__u16 server;
-	__u16 unanswerable; /* 1: no single datagram answers it (noreply, several commands): only the sweep ends it */
+	__u16 ended_by; /* UDP_WRITE_* */
 };
+
+/* What ends it. Only under UDP_WRITE_REPLY does the key name its client; else it is just unique. */
+#define UDP_WRITE_REPLY 0u   /* the datagram that answers it, or as the next */
+#define UDP_WRITE_BARRIER 1u /* no single datagram answers it (noreply, several commands): the sweep, when the
+			      * queue was drained and a quarantine has passed */
+#define UDP_WRITE_RESTART 2u /* its value is unfinished and may be completed at any time: the sweep, when
+			      * the server's process is gone (server_state.closed_ns) */
+
 CACHE_ABI_ASSERT(sizeof(struct udp_write_key) == 24, "udp_write_key");
 
 struct udp_write {

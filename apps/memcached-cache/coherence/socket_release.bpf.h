@@ -51,6 +51,7 @@ static __always_inline void server_released(__u64 cookie)
 	if (!server)
 		return;
 	__sync_fetch_and_or(&server->hold, SERVER_DOWN);
+	shared_max(&server->closed_ns, bpf_ktime_get_ns());
 	guard_kill(&server->global, &server->global_release_ns, bpf_ktime_get_ns());
 	count(CACHE_SERVER_CLOSED);
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);

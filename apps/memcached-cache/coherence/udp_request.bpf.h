@@ -19,11 +19,13 @@ struct udp_scratch {
 	__u8 bytes[GET_LINE_MAX + 16];
 	struct request_parser parser;
 	struct request_command command;
+	struct udp_write record; /* of the write that is being recorded; here because the stack is short */
 	/* what the datagram's commands came to */
 	__u32 commands; /* that are answered */
 	__u32 writes;
-	__u64 arrival_ns; /* one time for its lease slot and its write: a reply is matched by it */
-	struct pending write; /* the one write, or the global one that stands for several */
+	__u32 last_writes; /* does the last command write? */
+	__u64 arrival_ns;  /* one time for its lease slot and its writes: a reply is matched by it */
+	struct pending write; /* the last write, not yet recorded */
 };
 
 struct {
@@ -77,27 +79,130 @@ static __always_inline __u64 single_get_hash(const struct udp_scratch *scratch, 
 	return cache_hash_finish(hash, key_length);
 }
 
-/* One command of the datagram. Several writes become one on the global guard. */
+/* One command that one datagram answers for certain. */
+static __always_inline int answered_once(const struct udp_scratch *scratch)
+{
+	const struct pending *write = &scratch->write;
+
+	return scratch->commands == 1 && scratch->writes == 1 && !(write->flags & (PENDING_NOREPLY | PENDING_QUIET)) &&
+	       (write->shape == SHAPE_LINE || write->shape == SHAPE_META || write->shape == SHAPE_BINARY);
+}
+
+/* No place to remember who ends the write: the global guard stands for it. */
+static __always_inline void udp_write_untracked(struct server_state *server, const struct udp_write *write)
+{
+	if (write->key.ended_by == UDP_WRITE_RESTART)
+		return; /* its guard stays raised until the maps go */
+	guard_arrive(&server->global);
+	__sync_fetch_and_add(&server->untracked, 1);
+	write_ends(server, write->guard);
+	if (write->flush_from) /* when it will be executed is not known: within a day */
+		flush_scheduled(server, write->flush_from, write->flush_delay + 24 * 60 * 60);
+	count(CACHE_LOST_UNTRACKED);
+}
+
+/* Under a key that no other write has. The identity of the client plays no part in how it ends. */
+static __always_inline void udp_write_key_own(struct udp_write_key *key, const struct udp_scratch *scratch)
+{
+	key->remote_be[0] = (__u32)(scratch->arrival_ns >> 32);
+	key->remote_be[1] = (__u32)scratch->arrival_ns;
+	key->remote_be[2] = bpf_get_smp_processor_id();
+	key->remote_be[3] = scratch->writes;
+	key->remote_port_be = 0;
+	key->request_id_be = 0;
+}
+
+/*
+ * An unfinished value stays with the worker that read it, and datagrams it reads later are taken for the
+ * rest: the write may be executed at any time. One record stands for all of its guard.
+ */
+static __always_inline void udp_write_key_unfinished(struct udp_write_key *key, __u32 guard)
+{
+	__builtin_memset(key->remote_be, 0, sizeof(key->remote_be));
+	key->remote_be[0] = guard;
+	key->remote_port_be = 0;
+	key->request_id_be = 0;
+}
+
+/* Records scratch->write, whose guard is raised: what ends it is scratch->record.key.ended_by. */
+COHERENCE_FUNCTION int udp_write_record(struct server_state *server)
+{
+	struct udp_scratch *scratch = udp_scratch_get();
+	struct udp_write *write;
+
+	if (!server || !scratch)
+		return 0;
+	write = &scratch->record;
+	write->arrival_ns = scratch->arrival_ns;
+	write->opaque = scratch->write.opaque;
+	write->shape = scratch->write.shape;
+	write->verb = scratch->write.verb;
+	write->binary = !!(scratch->write.flags & PENDING_BINARY);
+	write->guard = scratch->write.guard;
+	write->flush_from = scratch->write.flush_from;
+	write->flush_delay = scratch->write.flush_delay;
+	__sync_fetch_and_add(&server->udp_writes, 1);
+	if (write->key.ended_by == UDP_WRITE_REPLY) {
+		if (!bpf_map_update_elem(&udp_writes, &write->key, write, BPF_NOEXIST))
+			return 1;
+		write->key.ended_by = UDP_WRITE_BARRIER; /* another one of this identity is in flight */
+	}
+	if (write->key.ended_by == UDP_WRITE_BARRIER)
+		udp_write_key_own(&write->key, scratch);
+	else
+		udp_write_key_unfinished(&write->key, write->guard);
+	if (!bpf_map_update_elem(&udp_writes, &write->key, write, BPF_NOEXIST))
+		return 1;
+	__sync_fetch_and_sub(&server->udp_writes, 1);
+	if (write->key.ended_by == UDP_WRITE_RESTART && bpf_map_lookup_elem(&udp_writes, &write->key)) {
+		write_ends(server, write->guard); /* one is enough */
+		return 1;
+	}
+	udp_write_untracked(server, write);
+	return 0;
+}
+
+/* One command of the datagram; the write before it is known not to be the only command. */
 static __always_inline void udp_command(struct udp_scratch *scratch, struct server_state *server,
 					const struct cache_control *config, const struct request_command *command)
 {
-	__u32 guard;
-
 	if ((command->flags & (REQUEST_LAST | REQUEST_NOREPLY)) == REQUEST_LAST)
 		scratch->commands++;
-	if (!request_writes(command))
+	scratch->last_writes = request_writes(command);
+	if (!scratch->last_writes)
 		return;
-	if (!scratch->writes++) {
-		pending_fill(&scratch->write, server, config, command);
-		return;
+	if (scratch->writes) {
+		scratch->record.key.ended_by = UDP_WRITE_BARRIER;
+		udp_write_record(server);
 	}
-	if (scratch->write.guard == PENDING_GLOBAL && !request_flushes_later(command))
+	scratch->writes++;
+	pending_fill(&scratch->write, server, config, command);
+}
+
+/*
+ * The datagram ended within a value, or where memcached's reading of it is its own affair: then it may
+ * hold an unfinished write of any key. (Of a line or a header that is not whole it keeps nothing.)
+ */
+static __always_inline void udp_unfinished(struct udp_scratch *scratch, struct server_state *server, __u32 lost)
+{
+	int known = !lost && scratch->last_writes;
+
+	if (!lost && !scratch->parser.skip)
 		return;
-	guard = scratch->write.guard;
-	guard_arrive(&server->global);
-	scratch->write.guard = PENDING_GLOBAL;
-	write_ends(server, guard);
-	pending_flush(&scratch->write, server, command);
+	if (!known && scratch->writes) {
+		scratch->record.key.ended_by = UDP_WRITE_BARRIER;
+		udp_write_record(server);
+	}
+	if (!known) {
+		pending_clear(&scratch->write);
+		guard_arrive(&server->global);
+		scratch->write.guard = PENDING_GLOBAL;
+	}
+	scratch->record.key.ended_by = UDP_WRITE_RESTART;
+	scratch->commands = 2; /* no reply is certain to be this datagram's */
+	scratch->writes = 0;   /* none left to record */
+	udp_write_record(server);
+	count(CACHE_WRITE_UNFINISHED);
 }
 
 static long udp_feed_step(__u32 step, struct feed *feed)
@@ -117,7 +222,7 @@ static long udp_feed_step(__u32 step, struct feed *feed)
 	return loop_end();
 }
 
-/* All commands of the datagram: what it writes stands in scratch->write, its guard raised. */
+/* All commands of the datagram: guards raised, writes recorded. */
 COHERENCE_FUNCTION int udp_parse(struct __sk_buff *skb, const struct packet_view *view,
 				 struct server_state *server)
 {
@@ -133,66 +238,25 @@ COHERENCE_FUNCTION int udp_parse(struct __sk_buff *skb, const struct packet_view
 	feed.offset = view->payload + CACHE_UDP_HEADER;
 	feed.left = view->length - CACHE_UDP_HEADER;
 	request_parser_init(&scratch->parser, server->hash_seed);
-	scratch->commands = scratch->writes = 0;
 	bpf_loop(FEED_STEPS_MAX, udp_feed_step, &feed, 0);
-	if (feed.lost || feed.left || !request_at_boundary(&scratch->parser)) {
-		/* What memcached makes of it is its own affair: assume any write. */
-		if (scratch->writes)
-			write_ends(server, scratch->write.guard);
-		else
-			pending_clear(&scratch->write);
-		scratch->writes = 2;
-		scratch->commands = 2;
-		guard_arrive(&server->global);
-		scratch->write.guard = PENDING_GLOBAL;
-		count(CACHE_WRITE_GLOBAL);
-	}
+	udp_unfinished(scratch, server, feed.lost || feed.left);
 	return 1;
 }
 
-/* One command that one datagram answers for certain. */
-static __always_inline int answered_once(const struct udp_scratch *scratch)
-{
-	const struct pending *write = &scratch->write;
-
-	return scratch->commands == 1 && scratch->writes == 1 && !(write->flags & (PENDING_NOREPLY | PENDING_QUIET)) &&
-	       (write->shape == SHAPE_LINE || write->shape == SHAPE_META || write->shape == SHAPE_BINARY);
-}
-
-/* Remembers whose reply ends the write; without a place for that the audit ends it. */
-COHERENCE_FUNCTION int udp_write_begins(const struct packet_view *view, __u32 server_index,
-					struct server_state *server)
+/* Records the last write of the datagram: if it is alone, its own reply ends it. */
+COHERENCE_FUNCTION int udp_last_write(const struct packet_view *view, struct server_state *server)
 {
 	struct udp_scratch *scratch = udp_scratch_get();
-	struct udp_write_key key = {.server = (__u16)server_index};
-	struct udp_write write = {};
+	struct udp_write_key *key;
 
-	if (!view || !server || !scratch)
+	if (!view || !server || !scratch || !scratch->writes)
 		return 0;
-	key.remote_port_be = view->remote_port_be;
-	key.unanswerable = !answered_once(scratch);
-	__builtin_memcpy(key.remote_be, view->remote_be, sizeof(key.remote_be));
-	__builtin_memcpy(&key.request_id_be, scratch->bytes, sizeof(key.request_id_be));
-	write.key = key;
-	write.arrival_ns = scratch->arrival_ns;
-	write.opaque = scratch->write.opaque;
-	write.shape = scratch->write.shape;
-	write.verb = scratch->write.verb;
-	write.binary = !!(scratch->write.flags & PENDING_BINARY);
-	write.guard = scratch->write.guard;
-	write.flush_from = scratch->write.flush_from;
-	write.flush_delay = scratch->write.flush_delay;
-	__sync_fetch_and_add(&server->udp_writes, 1);
-	if (!bpf_map_update_elem(&udp_writes, &key, &write, BPF_NOEXIST))
-		return 1;
-	__sync_fetch_and_sub(&server->udp_writes, 1);
-	guard_arrive(&server->global);
-	__sync_fetch_and_add(&server->untracked, 1);
-	write_ends(server, write.guard);
-	if (write.flush_from) /* when it will be executed is not known: within a day */
-		flush_scheduled(server, write.flush_from, write.flush_delay + 24 * 60 * 60);
-	count(CACHE_LOST_UNTRACKED);
-	return 0;
+	key = &scratch->record.key;
+	key->ended_by = answered_once(scratch) ? UDP_WRITE_REPLY : UDP_WRITE_BARRIER;
+	__builtin_memcpy(key->remote_be, view->remote_be, sizeof(key->remote_be));
+	key->remote_port_be = view->remote_port_be;
+	__builtin_memcpy(&key->request_id_be, scratch->bytes, sizeof(key->request_id_be));
+	return udp_write_record(server);
 }
 
 static __always_inline void count_lease(enum lease_result result, enum lease_wish wish)
@@ -277,10 +341,12 @@ COHERENCE_FUNCTION int udp_request(struct __sk_buff *skb, const struct packet_vi
 		return 0;
 	scratch->arrival_ns = bpf_ktime_get_ns();
 	key_hash = single_get_hash(scratch, view->length, server->hash_seed);
+	scratch->commands = scratch->writes = scratch->last_writes = 0;
 	if (!key_hash) {
+		__builtin_memset(&scratch->record, 0, sizeof(scratch->record));
+		scratch->record.key.server = (__u16)server_index;
 		udp_parse(skb, view, server);
-		if (scratch->writes)
-			udp_write_begins(view, server_index, server);
+		udp_last_write(view, server);
 	}
 	return udp_lease(view, server_index, server, config, key_hash);
 }

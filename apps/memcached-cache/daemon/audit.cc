@@ -257,8 +257,14 @@ void Audit::judge_udp_writes() {
   for (const udp_write& write : *writes) {
     const Server* server = parts_.servers.find(write.key.server);
     if (server == nullptr) continue;
-    waiting_ = true;
-    if (server->barrier->settled_ns() <= write.arrival_ns) continue;
+    // What a process that is gone had not executed never will be.
+    const std::uint64_t closed_ns = observe(parts_.memory.servers[write.key.server].closed_ns);
+    const bool unfinished = write.key.ended_by == UDP_WRITE_RESTART;
+    if (write.arrival_ns >= closed_ns) {
+      if (unfinished) continue;
+      waiting_ = true;
+      if (server->barrier->settled_ns() <= write.arrival_ns) continue;
+    }
     sweep_call call = {};
     call.operation = SWEEP_UDP_WRITE;
     call.server = write.key.server;
