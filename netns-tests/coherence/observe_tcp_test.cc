@@ -283,6 +283,18 @@ TEST_F(ObserveTcp, ASuccessfulWriteTellsTheExpiry) {
   EXPECT_EQ(observer_.hinted_deadline("k"), CACHE_DEADLINE_UNKNOWN) << "nor does one that keeps the expiry";
 }
 
+// Of memcached's clock nothing is known yet, but how long the flush takes is.
+TEST_F(ObserveTcp, ADelayedFlushBeforeTheClockIsKnownLastsNoLonger) {
+  TcpClient client = connect();
+  EXPECT_EQ(client.command("flush_all later\r\n"), "CLIENT_ERROR invalid exptime argument\r\n");
+  EXPECT_EQ(observer_.server().flush_from, 0u) << "memcached did not take it";
+  EXPECT_EQ(client.command("flush_all 50\r\n"), "OK\r\n");
+  EXPECT_EQ(observer_.server().flush_from, 1u) << "it may act at any time";
+  const auto now = static_cast<uint64_t>(now_ns());
+  EXPECT_GT(observer_.server().flush_to, (now + 50 * kSecond) >> CACHE_DEADLINE_SHIFT);
+  EXPECT_LT(observer_.server().flush_to, (now + 60 * kSecond) >> CACHE_DEADLINE_SHIFT);
+}
+
 TEST_F(ObserveTcp, ADelayedFlushIsScheduledWhenItsReplyLeaves) {
   TcpClient client = connect();
   const auto second = static_cast<uint64_t>(now_ns() / kSecond);

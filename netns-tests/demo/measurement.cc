@@ -9,8 +9,8 @@
 #include "loadgen/interface.h"
 #include "loadgen/kernel_transport.h"
 #include "loadgen/udp_client.h"
-#include "netns-tests/demo/xdp_pass.h"
 #include "netns-tests/lib/clock.h"
+#include "netns-tests/lib/xdp_pass.h"
 
 namespace bmc::demo {
 namespace {
@@ -104,7 +104,7 @@ Result<void> Measurement::find_latency(const MeasurementPlan& plan, Measured& me
   auto server = server_address(link_, plan.v6);
   if (!server) return server.error();
   // Only where answers come from XDP: memcached's own need no program here, and it would cost them time.
-  std::optional<XdpPass> receiver;
+  std::optional<lab::XdpPass> receiver;
   if (plan.kernel_hits) receiver.emplace(link_.far_device);
   auto client = loadgen::UdpClient::create(*server, lab::kMemcachedPort, *workload);
   if (!client) return client.error();

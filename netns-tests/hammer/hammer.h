@@ -47,7 +47,7 @@ struct HammerOptions {
   std::set<Fault> faults{};
   bool accelerated = false;  ///< with bmcd, started while the writers already run
   Defect defect = Defect::kNone;
-  unsigned keys_each = 24;
+  unsigned keys_each = 200;
   bool verbose = false;  ///< a line per fault on stderr
 };
 

@@ -58,9 +58,13 @@ Injector::Injector(const HammerOptions& options, lab::Lab& lab, lab::Memcached& 
 }
 
 void Injector::run() {
+  // Bursts, for faults that meet each other, and calm between them, in which bmcd is sure again and serves.
+  uint64_t burst = 0;
   while (!board_.stopping()) {
-    board_.pause(random_.between(100, 500) * kMillisecond);
+    const bool calm = bmcd_ != nullptr && burst == 0;
+    board_.pause((calm ? random_.between(8000, 14'000) : random_.between(100, 500)) * kMillisecond);
     if (timed_.empty() || board_.stopping()) continue;
+    burst = burst == 0 ? random_.between(0, 5) : burst - 1;
     inject(timed_[random_.below(timed_.size())]);
   }
   lab_.fault_switch().set_faults({});

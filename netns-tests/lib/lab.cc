@@ -72,6 +72,11 @@ void Lab::address_link(const Link& link, const Netns& far) {
   address_end(far, link.far_device, link.number, 2, 1);
 }
 
+void Lab::receive_at_once(const Netns& far, const std::string& device) {
+  const ScopedNetns inside(far);
+  receivers_.emplace_back(device);
+}
+
 Link Lab::connect(Netns& far, LinkOptions options) {
   const unsigned number = links_++;
   const std::string device = "eth" + std::to_string(number);
@@ -80,6 +85,7 @@ Link Lab::connect(Netns& far, LinkOptions options) {
   offload(server_, device, options.server_gro);
   offload(far, device, true);
   address_link(link, far);
+  receive_at_once(far, device);
   if (options.quick_ack) {
     acknowledge_quickly(server_, device, number, 1);
     acknowledge_quickly(far, device, number, 2);
@@ -104,6 +110,7 @@ void Lab::add_faulty_path(uint64_t seed) {
     run_checked({"ip", "-n", middle_->name(), "link", "set", end, "up", "addrgenmode", "none"});
   }
   address_link(*faulty_link_, *writer_);
+  receive_at_once(*middle_, "to-server");
   switch_ = std::make_unique<FaultSwitch>(*middle_, "to-writer", "to-server", seed);
 }
 

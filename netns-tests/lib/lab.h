@@ -6,10 +6,12 @@
 //   mistreats
 //
 // Link n has 10.99.n.0/24 and fd99:n::/64; the server's end is .1, the other .2. Neighbours are static, there
-// is no DAD, checksums are complete (tx off) and the far end has NAPI (gro on), so that XDP_TX arrives.
+// is no DAD, checksums are complete (tx off) and the far end has an XDP program of its own, so that XDP_TX
+// arrives.
 #ifndef BMC_NETNS_TESTS_LAB_H
 #define BMC_NETNS_TESTS_LAB_H
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +19,7 @@
 #include "netns-tests/lib/endpoint.h"
 #include "netns-tests/lib/fault_switch.h"
 #include "netns-tests/lib/netns.h"
+#include "netns-tests/lib/xdp_pass.h"
 
 namespace bmc::lab {
 
@@ -62,13 +65,15 @@ class Lab {
   void make_pair(const Netns& left, const std::string& left_device, const Netns& right,
                  const std::string& right_device);
   void address_link(const Link& link, const Netns& far);
+  void receive_at_once(const Netns& far, const std::string& device);
 
   unsigned links_ = 0;
   Netns server_{"server"};
   Netns client_{"client"};
-  Link link_;
   std::unique_ptr<Netns> writer_;
   std::unique_ptr<Netns> middle_;
+  std::deque<XdpPass> receivers_;  ///< on the far ends: they take what XDP sends back
+  Link link_;
   std::optional<Link> faulty_link_;
   std::unique_ptr<FaultSwitch> switch_;
 };

@@ -58,6 +58,10 @@ static __always_inline enum cache_counter look_up(const struct request *request,
 	return may_answer(config, is_keepalive_due(config, now, hit->passed), request->packet.remote_be, now);
 }
 
+#define REPLY_OFFSET_MASK 2047u /* OFFSET_MASK + CACHE_REPLY_MAX, rounded up */
+#define FRAME_MASK 65535u
+#define HEADERS_MAX 80u /* Ethernet with VLAN, IPv6, UDP and the frame header, in words */
+
 /* Keeps the padding behind a request, or puts it back. 0, or a negative errno. */
 static __noinline int move_trailer(struct xdp_md *ctx, __u32 offset, __u32 bytes, int back)
 {
@@ -140,14 +144,45 @@ static __always_inline int copy_text(struct xdp_md *ctx, __u32 offset, const str
 }
 
 /*
+ * Makes room in front instead: the headers and the frame header move there. 0, or a negative errno and the
+ * frame is as it was. A frame between namespaces of one host may have no room behind it, but always has some
+ * in front.
+ */
+static __noinline int grow_at_head(struct xdp_md *ctx, __u32 headers, __u32 grown)
+{
+	struct cursor frame = frame_of(ctx);
+	__u8 *from, *to;
+	__u32 i;
+
+	if (!grown || grown > CACHE_REPLY_MAX ||
+	    frame.at + masked((__u32)bpf_xdp_get_buff_len(ctx), FRAME_MASK) != frame.end)
+		return -1;
+	if (bpf_xdp_adjust_head(ctx, -(int)grown))
+		return -1;
+	frame = frame_of(ctx);
+	to = (__u8 *)frame.at;
+	from = to + masked(grown, REPLY_OFFSET_MASK);
+	for (i = 0; i < HEADERS_MAX && i < headers; i += 8) {
+		if (from + i + 8 > (__u8 *)frame.end || to + i + 8 > (__u8 *)frame.end)
+			break;
+		*(__u64 *)(to + i) = *(__u64 *)(from + i);
+	}
+	if (i >= headers)
+		return 0;
+	bpf_xdp_adjust_head(ctx, (int)grown); /* not reached: no request is shorter than its headers */
+	return -1;
+}
+
+/*
  * Makes the frame `grown` bytes longer, so that a payload of `bytes` ends where it ends; or leaves it alone.
- * A frame in several buffers cannot be grown in place: its first buffer does not end there.
+ * A frame in several buffers cannot be grown in place: its first buffer does not end there. What undoes it
+ * is cutting off the end, on whichever side it grew: by then what came stands at the beginning.
  */
 static __always_inline enum cache_counter grow_frame(struct xdp_md *ctx, __u32 payload_offset, __u32 bytes, __u32 grown)
 {
 	struct cursor frame;
 
-	if (bpf_xdp_adjust_tail(ctx, (int)grown))
+	if (bpf_xdp_adjust_tail(ctx, (int)grown) && grow_at_head(ctx, payload_offset + CACHE_UDP_HEADER, grown))
 		return CACHE_PASS_NO_ROOM;
 	frame = frame_of(ctx);
 	if (frame.at + payload_offset + bytes == frame.end)

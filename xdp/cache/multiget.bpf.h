@@ -16,7 +16,6 @@
 
 #define STEP_LAST_KEY (STEP_MANY_KEYS + 1)
 #define REQUEST_WORDS (CACHE_REQUEST_MAX / 8 + 1)
-#define REPLY_OFFSET_MASK 2047u /* OFFSET_MASK + CACHE_REPLY_MAX, rounded up */
 
 /* Copies the payload; its last bytes and its checksum are looked at here, the keys in find_part(). */
 static __always_inline enum cache_counter load_request(struct xdp_md *ctx, struct scratch *scratch)

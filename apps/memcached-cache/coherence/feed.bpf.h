@@ -122,8 +122,11 @@ static __always_inline void pending_flush(struct pending *pending, const struct 
 	if (!request_flushes_later(command))
 		return;
 	if (command->flags & REQUEST_TTL_ODD || !server->clock_floor_s) {
+		/* From now on; a span is over when memcached's clock has gone through it, whatever it shows. */
 		pending->flush_from = 1;
 		pending->flush_delay = EXPTIME_RELATIVE_MAX;
+		if (!(command->flags & REQUEST_TTL_ODD) && command->exptime <= EXPTIME_RELATIVE_MAX)
+			pending->flush_delay = (__u32)command->exptime + 2;
 		return;
 	}
 	second = exptime_second(command->exptime, server->clock_floor_s, server->wall_to_mono_s) - 1;

@@ -124,6 +124,8 @@ COHERENCE_FUNCTION int reply_seen(struct connection *connection, struct server_s
 		return 0;
 	if (entry->key_hash && reply_is_success(reply))
 		publish_hint(entry, server);
+	if (!connection->suspect && (reply->kind == REPLY_ERROR || reply->kind == REPLY_CLIENT_ERROR))
+		entry->flush_from = 0; /* memcached did not take it */
 	if (entry->shape == SHAPE_STREAM && reply->kind == REPLY_OK)
 		connection_end(connection, server, CONNECTION_STREAM);
 	count(CACHE_RELEASE_REPLY);

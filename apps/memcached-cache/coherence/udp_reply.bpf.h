@@ -70,6 +70,30 @@ COHERENCE_FUNCTION int udp_answers(struct __sk_buff *skb, const struct packet_vi
 	return !write->binary || reply.opaque == write->opaque;
 }
 
+#define LIST_STEPS_MAX 10 /* of a chunk each: the longest VALUE line, the value as one, what follows it */
+
+/* Does the datagram end the answer to a get of several keys: END, alone or behind the last value? */
+COHERENCE_FUNCTION int udp_ends_list(struct __sk_buff *skb, const struct packet_view *view)
+{
+	struct reply_parser parser = {};
+	struct feed feed = {.skb = skb};
+	struct reply reply = {};
+	int event;
+
+	if (!view)
+		return 0;
+	feed.offset = view->payload + sizeof(struct udp_frame);
+	feed.left = view->length - sizeof(struct udp_frame);
+	for (int i = 0; i < LIST_STEPS_MAX; i++) {
+		event = feed_reply_next(&feed, &parser, &reply);
+		if (event == REPLY_COMPLETE)
+			return (reply.kind == REPLY_VALUES || reply.kind == REPLY_END) && !feed.left;
+		if (event == REPLY_LOST || !feed.left)
+			return 0;
+	}
+	return 0;
+}
+
 /*
  * Is the write the only datagram of its identity that this reply can answer? Then its record stands in
  * the lease slot, and nothing that was forgotten there is unanswered. (Another set under the same id,
@@ -79,7 +103,7 @@ static __always_inline int udp_alone(const struct lease *lease, __u64 tag, const
 				     const struct server_state *server)
 {
 	return shared_load(&lease->tag) == tag && shared_load(&lease->arrival_ns) == write->arrival_ns &&
-	       shared_load(&lease->unanswered_ns) <= shared_load(&server->barrier_done_ns) &&
+	       !lease_older_lingers(lease, tag, shared_load(&server->barrier_done_ns)) &&
 	       shared_add((__u64 *)&lease->tag, 0) == tag;
 }
 
@@ -116,6 +140,7 @@ static __always_inline void udp_reply(struct __sk_buff *skb, const struct packet
 	struct lease_identity identity;
 	struct udp_frame frame;
 	struct lease *lease;
+	__u64 barrier_done_ns;
 
 	if (view->length <= sizeof(frame) || bpf_skb_load_bytes(skb, view->payload, &frame, sizeof(frame)))
 		return;
@@ -124,13 +149,16 @@ static __always_inline void udp_reply(struct __sk_buff *skb, const struct packet
 	lease = bpf_map_lookup_elem(&leases, &identity.slot);
 	if (!lease || frame.sequence_be || frame.total_be != bpf_htons(1))
 		return;
+	barrier_done_ns = shared_load(&server->barrier_done_ns);
+	if (lease_awaits_list(lease, identity.tag) && udp_ends_list(skb, view))
+		lease_list_ends(lease, identity.tag, barrier_done_ns);
 	if (shared_load_u32(&server->udp_writes)) {
 		__builtin_memcpy(key.remote_be, view->remote_be, sizeof(key.remote_be));
 		key.request_id_be = frame.request_id_be;
 		udp_end_answered(skb, view, server, &key, lease, identity.tag);
 	}
 	if (!is_served_interface(config, skb->ifindex))
-		lease_forget(lease, identity.tag, shared_load(&server->barrier_done_ns));
+		lease_forget(lease, identity.tag, barrier_done_ns);
 }
 
 #endif

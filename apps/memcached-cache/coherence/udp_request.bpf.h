@@ -24,6 +24,7 @@ struct udp_scratch {
 	__u32 commands; /* that are answered */
 	__u32 writes;
 	__u32 last_writes; /* does the last command write? */
+	__u32 lists;       /* get and gets */
 	__u64 arrival_ns;  /* one time for its lease slot and its writes: a reply is matched by it */
 	struct pending write; /* the last write, not yet recorded */
 };
@@ -86,6 +87,14 @@ static __always_inline int answered_once(const struct udp_scratch *scratch)
 
 	return scratch->commands == 1 && scratch->writes == 1 && !(write->flags & (PENDING_NOREPLY | PENDING_QUIET)) &&
 	       (write->shape == SHAPE_LINE || write->shape == SHAPE_META || write->shape == SHAPE_BINARY);
+}
+
+/* How a datagram that may not fill is answered. */
+static __always_inline enum lease_wish udp_answer(const struct udp_scratch *scratch)
+{
+	if (answered_once(scratch))
+		return LEASE_WISH_ONE_REPLY;
+	return scratch->commands == 1 && scratch->lists == 1 && !scratch->writes ? LEASE_WISH_LIST : LEASE_WISH_NONE;
 }
 
 /* No place to remember who ends the write: the global guard stands for it. */
@@ -168,6 +177,8 @@ static __always_inline void udp_command(struct udp_scratch *scratch, struct serv
 {
 	if ((command->flags & (REQUEST_LAST | REQUEST_NOREPLY)) == REQUEST_LAST)
 		scratch->commands++;
+	if (command->flags & REQUEST_LAST && command->shape == SHAPE_VALUES)
+		scratch->lists++;
 	scratch->last_writes = request_writes(command);
 	if (!scratch->last_writes)
 		return;
@@ -259,7 +270,7 @@ COHERENCE_FUNCTION int udp_last_write(const struct packet_view *view, struct ser
 	return udp_write_record(server);
 }
 
-static __always_inline void count_lease(enum lease_result result, enum lease_wish wish)
+static __always_inline void count_lease(enum lease_result result, const struct lease_request *request)
 {
 	if (result == LEASE_RECORD_GRANTED)
 		count(CACHE_LEASE_GRANTED);
@@ -267,7 +278,7 @@ static __always_inline void count_lease(enum lease_result result, enum lease_wis
 		count(CACHE_LEASE_AMBIGUOUS);
 	else if (result == LEASE_RECORD_BUSY)
 		count(CACHE_LEASE_BUSY_SLOT);
-	else if (wish == LEASE_WISH_NONE)
+	else if (!request->key_hash)
 		count(CACHE_LEASE_NOT_GET);
 }
 
@@ -303,7 +314,7 @@ COHERENCE_FUNCTION int udp_lease(const struct packet_view *view, __u32 server_in
 				 const struct cache_control *config, __u64 key_hash)
 {
 	struct udp_scratch *scratch = udp_scratch_get();
-	struct lease_request request = {.key_hash = key_hash, .wish = LEASE_WISH_NONE};
+	struct lease_request request = {.key_hash = key_hash};
 	struct lease_identity identity;
 	struct lease *lease;
 	__u16 request_id;
@@ -311,18 +322,19 @@ COHERENCE_FUNCTION int udp_lease(const struct packet_view *view, __u32 server_in
 	if (!view || !server || !config || !scratch)
 		return 0;
 	request.arrival_ns = scratch->arrival_ns;
+	request.barrier_done_ns = shared_load(&server->barrier_done_ns);
 	__builtin_memcpy(&request_id, scratch->bytes, sizeof(request_id));
 	if (key_hash)
 		request.wish = lease_wish(&request, server, config);
-	else if (scratch->writes && answered_once(scratch))
-		request.wish = LEASE_WISH_ONE_REPLY;
+	else
+		request.wish = udp_answer(scratch);
 	identity = lease_identify(server_index, view->remote_be, view->remote_port_be, request_id,
 				  server->hash_seed, config->lease_mask);
 	request.tag = identity.tag;
 	lease = bpf_map_lookup_elem(&leases, &identity.slot);
 	if (!lease)
 		return 0;
-	count_lease(lease_record(lease, &request), request.wish);
+	count_lease(lease_record(lease, &request), &request);
 	return 1;
 }
 
@@ -341,7 +353,7 @@ COHERENCE_FUNCTION int udp_request(struct __sk_buff *skb, const struct packet_vi
 		return 0;
 	scratch->arrival_ns = bpf_ktime_get_ns();
 	key_hash = single_get_hash(scratch, view->length, server->hash_seed);
-	scratch->commands = scratch->writes = scratch->last_writes = 0;
+	scratch->commands = scratch->writes = scratch->last_writes = scratch->lists = 0;
 	if (!key_hash) {
 		__builtin_memset(&scratch->record, 0, sizeof(scratch->record));
 		scratch->record.key.server = (__u16)server_index;

@@ -21,6 +21,8 @@ enum class Broken {
   kBarrierTooEarly,     // barrier_done_ns moves on although older datagrams are still about
   kTakeIgnoresBarrier,  // a reply is always taken for the latest datagram's
   kManyAsOne,           // a multi-get is recorded as if it had one reply
+  kAnyEndsList,         // each of a multi-get's replies is taken for its last one
+  kOneIdentity,         // of several identities that wait in a slot the latest is remembered
   kReleaseNotTold,      // last_release_ns is not kept
 };
 
@@ -95,7 +97,8 @@ class Simulation {
 
   void arrive() {
     if (delivered_.size() + replies_.size() > 3) return;
-    const Datagram datagram{now_, chance(4) == 0 ? 6u : 2u, chance(4) == 0};
+    const __u64 tags[] = {2, 2, 2, 6, 6, 10};
+    const Datagram datagram{now_, tags[chance(6)], chance(4) == 0};
     lease_request request{};
     request.tag = datagram.tag;
     request.arrival_ns = now_;
@@ -104,8 +107,10 @@ class Simulation {
     request.barrier_done_ns = barrier_done_;
     request.key_hash = 1;
     request.wish = GUARD_IN_FLIGHT(guard_.word) != 0 ? LEASE_WISH_ONE_REPLY : LEASE_WISH_FILL;
-    if (datagram.many) request.wish = broken_ == Broken::kManyAsOne ? LEASE_WISH_ONE_REPLY : LEASE_WISH_NONE;
+    if (datagram.many) request.wish = broken_ == Broken::kManyAsOne ? LEASE_WISH_ONE_REPLY : LEASE_WISH_LIST;
+    if (datagram.many && chance(8) == 0) request.wish = LEASE_WISH_NONE;
     if (lease_record(&lease_, &request) == LEASE_RECORD_AMBIGUOUS) ++ambiguous;
+    if (broken_ == Broken::kOneIdentity && lease_.unanswered > 4) lease_.unanswered = 4;
     delivered_.push_back(datagram);
   }
 
@@ -120,9 +125,16 @@ class Simulation {
 
   void leave() {
     if (replies_.empty()) return;
-    const auto reply = take_any(replies_);
+    // Those to one datagram leave in order: one thread sends them.
+    const auto any = replies_.begin() + static_cast<std::ptrdiff_t>(random_() % replies_.size());
+    const auto first =
+        std::find_if(replies_.begin(), any, [&](const Reply& each) { return each.arrival == any->arrival; });
+    const Reply reply = *first;
+    replies_.erase(first);
     lease_taken taken{};
     const auto barrier = broken_ == Broken::kTakeIgnoresBarrier ? ~0ull : barrier_done_;
+    const bool ends = reply.has_value || broken_ == Broken::kAnyEndsList;  // as cgroup egress, then TC
+    if (ends && lease_awaits_list(&lease_, reply.tag)) lease_list_ends(&lease_, reply.tag, barrier);
     if (lease_take(&lease_, reply.tag, barrier, &taken) == 0 || !reply.has_value) return;
     if (GUARD_GENERATION(guard_.word) != taken.stamp) return;
     ++fills;
@@ -178,7 +190,8 @@ TEST_P(FillLeaseOrderBroken, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(Promises, FillLeaseOrderBroken,
                          testing::Values(Broken::kBarrierTooEarly, Broken::kTakeIgnoresBarrier,
-                                         Broken::kManyAsOne, Broken::kReleaseNotTold));
+                                         Broken::kManyAsOne, Broken::kAnyEndsList, Broken::kOneIdentity,
+                                         Broken::kReleaseNotTold));
 
 }  // namespace
 }  // namespace bmc::test

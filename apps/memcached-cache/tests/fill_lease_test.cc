@@ -11,7 +11,7 @@
 namespace bmc::test {
 namespace {
 
-constexpr __u64 kTag = 0x1000 | 2, kOtherTag = 0x2000 | 2;
+constexpr __u64 kTag = 0x10 | 2, kOtherTag = 0x20 | 2;
 constexpr __u64 kKey = 0xabcdef, kStamp = 77;
 
 class LeaseTest : public testing::Test {
@@ -91,6 +91,37 @@ TEST_F(LeaseTest, ASlotSharedByTwoIdentities) {
   ASSERT_TRUE(leaves(kOtherTag));
   EXPECT_FALSE(leaves());  // forgotten, so not filled
   EXPECT_EQ(arrive({.at = 30, .released = 20}), LEASE_RECORD_AMBIGUOUS);
+  EXPECT_FALSE(leaves());
+}
+
+TEST_F(LeaseTest, AnUnansweredOneOfAnotherIdentityDoesNoHarm) {
+  arrive({.at = 10});
+  arrive({.at = 11, .tag = kOtherTag});
+  ASSERT_TRUE(leaves(kOtherTag));
+  EXPECT_EQ(arrive({.at = 30, .tag = kOtherTag, .released = 20}), LEASE_RECORD_GRANTED);
+  EXPECT_TRUE(leaves(kOtherTag));
+  EXPECT_EQ(arrive({.at = 40, .released = 20}), LEASE_RECORD_AMBIGUOUS);
+}
+
+TEST_F(LeaseTest, UnansweredOnesOfTwoIdentities) {
+  constexpr __u64 kThirdTag = 0x30 | 2;
+  arrive({.at = 10});
+  arrive({.at = 11, .tag = kOtherTag});
+  arrive({.at = 12, .tag = kThirdTag});
+  ASSERT_TRUE(leaves(kThirdTag));
+  EXPECT_EQ(arrive({.at = 29, .tag = kThirdTag, .released = 20}), LEASE_RECORD_GRANTED);
+  ASSERT_TRUE(leaves(kThirdTag));
+  for (const __u64 tag : {kTag, kOtherTag}) {
+    EXPECT_EQ(arrive({.at = 30, .tag = tag, .released = 20}), LEASE_RECORD_AMBIGUOUS) << tag;
+    EXPECT_FALSE(leaves(tag));
+  }
+  // Behind the barrier the slot is as new.
+  EXPECT_EQ(arrive({.at = 50, .tag = kTag, .released = 45, .barrier = 41}), LEASE_RECORD_GRANTED);
+  EXPECT_EQ(arrive({.at = 51, .tag = kOtherTag, .released = 45, .barrier = 41}), LEASE_RECORD_GRANTED);
+  EXPECT_TRUE(leaves(kOtherTag, 41));
+  EXPECT_EQ(arrive({.at = 61, .tag = kOtherTag, .released = 60, .barrier = 41}), LEASE_RECORD_GRANTED);
+  EXPECT_TRUE(leaves(kOtherTag, 41));
+  EXPECT_EQ(arrive({.at = 62, .tag = kTag, .released = 60, .barrier = 41}), LEASE_RECORD_AMBIGUOUS);
 }
 
 // Two datagrams with one identity, one reply: which of them it answers is not known, so the later one
@@ -111,7 +142,33 @@ TEST_F(LeaseTest, AReplyThatCanOnlyBeTheLaterOnes) {
   EXPECT_EQ(arrive({.at = 40, .released = 30, .barrier = 15}), LEASE_RECORD_GRANTED);
 }
 
-// The last datagram of `get a k` looks like the reply to `get k`.
+// The last datagram of `get a k` looks like the reply to `get k`, those before it do not.
+TEST_F(LeaseTest, AListIsAnsweredByItsEnd) {
+  ASSERT_EQ(arrive({.at = 10, .wish = LEASE_WISH_LIST}), LEASE_RECORD_PLAIN);
+  EXPECT_TRUE(lease_awaits_list(&slot_, kTag));
+  EXPECT_FALSE(lease_awaits_list(&slot_, kOtherTag));
+  EXPECT_FALSE(leaves());
+  lease_forget(&slot_, kTag, 0);
+  EXPECT_EQ(slot_.tag, kTag);
+  lease_list_ends(&slot_, kOtherTag, 0);
+  EXPECT_EQ(slot_.tag, kTag);
+  lease_list_ends(&slot_, kTag, 0);
+  EXPECT_EQ(slot_.tag, 0u);
+  EXPECT_EQ(arrive({.at = 30, .released = 20}), LEASE_RECORD_GRANTED);
+  EXPECT_FALSE(lease_awaits_list(&slot_, kTag));
+  lease_list_ends(&slot_, kTag, 0);
+  EXPECT_EQ(slot_.tag, kTag) << "a get of one key is not ended by a list";
+}
+
+TEST_F(LeaseTest, AListThatMayBeAnOlderOnes) {
+  arrive({.at = 10, .wish = LEASE_WISH_LIST});
+  arrive({.at = 20, .wish = LEASE_WISH_LIST});
+  lease_list_ends(&slot_, kTag, 5);
+  EXPECT_EQ(slot_.tag, 0u);
+  EXPECT_EQ(slot_.unanswered_ns, 20u);
+  EXPECT_EQ(arrive({.at = 40, .released = 30, .barrier = 15}), LEASE_RECORD_AMBIGUOUS);
+}
+
 TEST_F(LeaseTest, RequestsWithSeveralRepliesAreNeverTakenForAnswered) {
   ASSERT_EQ(arrive({.at = 10, .wish = LEASE_WISH_NONE}), LEASE_RECORD_PLAIN);
   EXPECT_FALSE(leaves());
@@ -151,12 +208,15 @@ TEST_F(LeaseTest, ForgottenIsAnswered) {
 TEST_F(LeaseTest, ABusySlotRemembersWhoDidNotGetIt) {
   slot_.tag = LEASE_BUSY;
   EXPECT_EQ(arrive({.at = 10}), LEASE_RECORD_BUSY);
-  EXPECT_EQ(slot_.unanswered_ns, 10u);
+  EXPECT_EQ(slot_.contended_ns, 10u);
   EXPECT_FALSE(leaves());
   lease_forget(&slot_, kTag, 0);
+  lease_list_ends(&slot_, kTag, 0);
   EXPECT_EQ(slot_.tag, LEASE_BUSY);
   slot_.tag = 0;  // its owner is done
   EXPECT_EQ(arrive({.at = 30, .released = 20}), LEASE_RECORD_AMBIGUOUS);
+  EXPECT_EQ(arrive({.at = 31, .tag = kOtherTag, .released = 20}), LEASE_RECORD_AMBIGUOUS)
+      << "whose it was is not known";
 }
 
 TEST_F(LeaseTest, NoKeyNoLease) {

@@ -150,7 +150,8 @@ class LeaseStress {
     __u64 count = 0;
     for (__u64 arrival = 1; arrival <= datagrams_; ++arrival) {
       const bool in_slot = lease_.tag != 0 && lease_.arrival_ns == arrival;
-      if (taken_[arrival] == 0 && !in_slot && arrival > lease_.unanswered_ns) ++count;
+      if (taken_[arrival] == 0 && !in_slot && arrival > std::max(lease_.unanswered_ns, lease_.contended_ns))
+        ++count;
     }
     return count;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // See xdp_pass.h.
-#include "netns-tests/demo/xdp_pass.h"
+#include "netns-tests/lib/xdp_pass.h"
 
 #include <bpf/libbpf.h>
 #include <net/if.h>
@@ -8,16 +8,16 @@
 #include "netns-tests/lib/lab_error.h"
 #include "pass_bpf.skel.h"
 
-namespace bmc::demo {
+namespace bmc::lab {
 
 XdpPass::XdpPass(const std::string& device) : skeleton_(pass_bpf__open_and_load()), link_(nullptr) {
-  if (skeleton_ == nullptr) lab::fail_errno("cannot load an XDP program that passes everything");
+  if (skeleton_ == nullptr) fail_errno("cannot load an XDP program that passes everything");
   link_ = bpf_program__attach_xdp(skeleton_->progs.pass, static_cast<int>(::if_nametoindex(device.c_str())));
   if (link_ != nullptr) return;
   const int failed = errno;
   pass_bpf__destroy(skeleton_);
   errno = failed;
-  lab::fail_errno("cannot attach an XDP program to " + device);
+  fail_errno("cannot attach an XDP program to " + device);
 }
 
 XdpPass::~XdpPass() {
@@ -25,4 +25,4 @@ XdpPass::~XdpPass() {
   pass_bpf__destroy(skeleton_);
 }
 
-}  // namespace bmc::demo
+}  // namespace bmc::lab

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// XdpPass: an XDP program that lets everything pass, attached while this lives. Used by the demo on the
-// client's device.
-#ifndef BMC_DEMO_XDP_PASS_H
-#define BMC_DEMO_XDP_PASS_H
+// XdpPass: an XDP program that lets everything pass, attached while this lives. Used on the
+// clients' devices: see pass.bpf.c.
+#ifndef BMC_NETNS_TESTS_LIB_XDP_PASS_H
+#define BMC_NETNS_TESTS_LIB_XDP_PASS_H
 
 #include <string>
 
 struct bpf_link;
 struct pass_bpf;
 
-namespace bmc::demo {
+namespace bmc::lab {
 
 class XdpPass {
  public:
-  // In the calling thread's network namespace. Throws lab::LabError.
+  // In the calling thread's network namespace. Throws LabError.
   explicit XdpPass(const std::string& device);
   ~XdpPass();
   XdpPass(const XdpPass&) = delete;
@@ -24,6 +24,6 @@ class XdpPass {
   bpf_link* link_;
 };
 
-}  // namespace bmc::demo
+}  // namespace bmc::lab
 
 #endif
