@@ -69,7 +69,7 @@ class BesideTest : public Accelerated {
   void expect_hits_while_frozen(const std::string& key, const std::string& value, unsigned count) {
     memcached_->freeze();
     const std::uint64_t before = stat("xdp_tx_hit");
-    for (unsigned i = 0; i < count; ++i) EXPECT_EQ(ask(key), hit(key, value));
+    for (unsigned i = 0; i < count; ++i) EXPECT_EQ(ask(key, kLimitMs), hit(key, value));
     EXPECT_EQ(stat("xdp_tx_hit"), before + count);
     memcached_->thaw();
   }
@@ -121,7 +121,7 @@ TEST_F(BesideTest, SecondProgramWasThereFirst) {
 
   for (const char* value : {"second", "third"}) {
     set("k", value);
-    EXPECT_EQ(ask("k"), hit("k", value));
+    EXPECT_EQ(ask("k", kLimitMs), hit("k", value));
     ASSERT_TRUE(becomes_served("k", value, kLimitMs)) << status();
     expect_hits_while_frozen("k", value, 1);
   }
@@ -130,7 +130,7 @@ TEST_F(BesideTest, SecondProgramWasThereFirst) {
   const Traces after = look();
   EXPECT_TRUE(after == before) << "before:\n" << shown(before) << "after:\n" << shown(after);
   seen = second.seen();
-  EXPECT_EQ(ask("k"), hit("k", "third"));
+  EXPECT_EQ(ask("k", kLimitMs), hit("k", "third"));
   EXPECT_EQ(second.seen(), seen + 1) << "detaching bmcd took the other program along";
 }
 
@@ -147,7 +147,7 @@ TEST_F(BesideTest, SecondProgramComesLaterAndGoes) {
     expect_hits_while_frozen("k", "first", 10);
     EXPECT_EQ(second.seen(), 0u) << "what bmcd's program answers goes no further";
     set("k", "second");
-    EXPECT_EQ(ask("k"), hit("k", "second"));
+    EXPECT_EQ(ask("k", kLimitMs), hit("k", "second"));
     EXPECT_EQ(second.seen(), 1u) << "what it does not answer goes to the next program";
     ASSERT_TRUE(becomes_served("k", "second", kLimitMs)) << status();
     second.unload();
@@ -157,7 +157,7 @@ TEST_F(BesideTest, SecondProgramComesLaterAndGoes) {
   detach();
   const Traces after = look();
   EXPECT_TRUE(after == before) << "before:\n" << shown(before) << "after:\n" << shown(after);
-  EXPECT_EQ(ask("k"), hit("k", "second"));
+  EXPECT_EQ(ask("k", kLimitMs), hit("k", "second"));
 }
 
 }  // namespace
