@@ -23,6 +23,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wno-sign-conversio
 CXX_FLAGS = ["-std=c++20", "-fno-strict-aliasing", *WARNINGS]
 BPF_FLAGS = ["-target", "bpf", "-mcpu=v3", "-O2", "-std=gnu2x", "-D__x86_64__", *WARNINGS]
 BPF_FLAGS += ["-Wno-unused-parameter", "-Wno-address-of-packed-member"]
+BPF_FLAGS += ["-Wno-unused-function"]  # who includes the header uses it
 
 
 def headers_below(root):

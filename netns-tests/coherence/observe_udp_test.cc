@@ -144,6 +144,23 @@ TEST_P(ObserveUdp, AnUnfinishedLineIsNothing) {
   memcached_.thaw();
 }
 
+// memcached answers it with an error, or does what it says, but keeps nothing of it.
+TEST_P(ObserveUdp, AnOddLineWithoutAValueHoldsEverythingUntilTheAudit) {
+  for (const std::string& line : {"get " + std::string(251, 'k'), "touch " + std::string(251, 'k') + " 1"}) {
+    SCOPED_TRACE(line);
+    const Guard before = observer_.global();
+    const uint64_t unfinished = observer_.counter(CACHE_WRITE_UNFINISHED);
+    memcached_.freeze();
+    ASSERT_TRUE(client_.send(client_.next_id(), line + "\r\n"));
+    ASSERT_TRUE(eventually(soon(), [&] { return observer_.global().generation > before.generation; }));
+    EXPECT_EQ(observer_.global().in_flight, 1u);
+    EXPECT_EQ(sweep_all(UDP_WRITE_BARRIER), 1u);
+    EXPECT_EQ(observer_.global().in_flight, 0u);
+    EXPECT_EQ(observer_.counter(CACHE_WRITE_UNFINISHED), unfinished);
+    memcached_.thaw();
+  }
+}
+
 TEST_P(ObserveUdp, WhatOnlyMemcachedCanReadHoldsEverythingForGood) {
   memcached_.freeze();
   send_seen(7, "set b 0 0 1\r\nx\r\nset a 0 0 +1\r\nx\r\n", CACHE_WRITE_UNFINISHED);

@@ -51,7 +51,8 @@ class Run {
         });
     std::thread injecting([&] { guarded([&] { injector.run(); }); });
     const lab::Deadline deadline = lab::Deadline::in_ms(options_.seconds * 1000);
-    while (!deadline.passed() && board_.violation_count() < kEnough) board_.pause(50 * lab::kMillisecond);
+    while (!deadline.passed() && !board_.stopping() && board_.violation_count() < kEnough)
+      board_.pause(50 * lab::kMillisecond);
     board_.stop();
     injecting.join();
     for (auto& thread : threads_) thread.join();

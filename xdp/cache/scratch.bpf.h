@@ -12,6 +12,7 @@
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/store/cache_maps.bpf.h"
 #include "apps/memcached-cache/store/lookup.h"
+#include "apps/memcached-cache/store/lookup_source.h"
 #include "xdp/lib/packet.bpf.h"
 #include "xdp/lib/reply.bpf.h"
 
@@ -27,6 +28,7 @@
 #define STEP_MANY_KEYS CACHE_COUNTER_COUNT
 _Static_assert(CACHE_TX_HIT == 0, "a step's verdict is true exactly if the packet passes");
 
+#define FRAME_WORD_REPLY 0xffffffffffffull /* what of a request's frame word its reply carries, too */
 #define TRAILER_MAX 12u /* padding behind a request; more is not of Ethernet's making. A reply is longer by 13 */
 #define GET_BYTES 4u
 #define GET_WORD 0x20746567u   /* "get " */
@@ -56,6 +58,7 @@ struct many {
 	struct source_address source;
 	__u64 coarse_ns;
 	__u64 udp_sum;        /* of pseudo-header and UDP header; 0: no checksum */
+	__u64 reserved;       /* the part of the frame word that the reply does not carry */
 	__u32 payload_offset; /* from the start of the frame */
 	__u32 payload_bytes;  /* of the request */
 	__u32 trailer_bytes;

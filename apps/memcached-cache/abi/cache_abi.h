@@ -249,7 +249,7 @@ CACHE_ABI_ASSERT(sizeof(struct cache_control) ==
   X(PASS_NOT_UDP, "xdp", "pass", "not_udp", "another transport")                                       \
   X(PASS_NOT_SERVED, "xdp", "pass", "not_served", "address or port not served")                        \
   X(PASS_SHORT, "xdp", "pass", "short", "a length field and the frame disagree, or too short")         \
-  X(PASS_FRAME, "xdp", "pass", "frame", "memcached's UDP header: sequence, total or reserved")         \
+  X(PASS_FRAME, "xdp", "pass", "frame", "memcached's UDP header: sequence or total")         \
   X(PASS_NOT_GET, "xdp", "pass", "not_get", "another command")                                         \
   X(PASS_MALFORMED, "xdp", "pass", "malformed", "a get whose form is memcached's to judge")            \
   X(PASS_CHECKSUM, "xdp", "pass", "checksum", "UDP checksum does not match")                           \

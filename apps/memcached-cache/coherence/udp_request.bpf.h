@@ -190,30 +190,56 @@ static __always_inline void udp_command(struct udp_scratch *scratch, struct serv
 	pending_fill(&scratch->write, server, config, command);
 }
 
-/*
- * The datagram ended within a value, or where memcached's reading of it is its own affair: then it may
- * hold an unfinished write of any key. (Of a line or a header that is not whole it keeps nothing.)
- */
-static __always_inline void udp_unfinished(struct udp_scratch *scratch, struct server_state *server, __u32 lost)
+/* Does what stands at the end of the datagram, and whose extent is memcached's to judge, perhaps bring a value? */
+static __always_inline int may_bring_value(const struct request_parser *parser)
 {
-	int known = !lost && scratch->last_writes;
+	__u32 verb = parser->verb, form;
 
-	if (!lost && !scratch->parser.skip)
-		return;
-	if (!known && scratch->writes) {
+	if (parser->protocol != REQUEST_ASCII)
+		return 1;
+	if (verb >= VERB_COUNT)
+		return 0;
+	form = grammar_verbs[verb].form;
+	return form == FORM_STORE || form == FORM_EXTEND || form == FORM_CAS || form == FORM_META_SET;
+}
+
+/* memcached may read a write of any key in the datagram. */
+static __always_inline void udp_write_anything(struct udp_scratch *scratch, struct server_state *server, __u16 ended_by)
+{
+	if (scratch->writes) {
 		scratch->record.key.ended_by = UDP_WRITE_BARRIER;
 		udp_write_record(server);
 	}
-	if (!known) {
-		pending_clear(&scratch->write);
-		guard_arrive(&server->global);
-		scratch->write.guard = PENDING_GLOBAL;
+	scratch->writes++;
+	pending_clear(&scratch->write);
+	guard_arrive(&server->global);
+	scratch->write.guard = PENDING_GLOBAL;
+	scratch->record.key.ended_by = ended_by;
+	udp_write_record(server);
+	count(CACHE_WRITE_GLOBAL);
+}
+
+/*
+ * The datagram ended within a value, or where memcached's reading of it is its own affair. (Of a line or a
+ * header that is not whole it keeps nothing.) `lost` is the parser's word, `left` what it did not read.
+ */
+static __always_inline void udp_unfinished(struct udp_scratch *scratch, struct server_state *server, __u32 lost,
+					   __u32 left)
+{
+	if (!lost && !left && !scratch->parser.skip)
+		return;
+	if (lost && !left && !may_bring_value(&scratch->parser)) {
+		udp_write_anything(scratch, server, UDP_WRITE_BARRIER);
+	} else if (lost || left || !scratch->last_writes) {
+		udp_write_anything(scratch, server, UDP_WRITE_RESTART);
+		count(CACHE_WRITE_UNFINISHED);
+	} else {
+		scratch->record.key.ended_by = UDP_WRITE_RESTART;
+		udp_write_record(server);
+		count(CACHE_WRITE_UNFINISHED);
 	}
-	scratch->record.key.ended_by = UDP_WRITE_RESTART;
 	scratch->commands = 2; /* no reply is certain to be this datagram's */
 	scratch->writes = 0;   /* none left to record */
-	udp_write_record(server);
-	count(CACHE_WRITE_UNFINISHED);
 }
 
 static long udp_feed_step(__u32 step, struct feed *feed)
@@ -250,7 +276,7 @@ COHERENCE_FUNCTION int udp_parse(struct __sk_buff *skb, const struct packet_view
 	feed.left = view->length - CACHE_UDP_HEADER;
 	request_parser_init(&scratch->parser, server->hash_seed);
 	bpf_loop(FEED_STEPS_MAX, udp_feed_step, &feed, 0);
-	udp_unfinished(scratch, server, feed.lost || feed.left);
+	udp_unfinished(scratch, server, feed.lost, feed.left);
 	return 1;
 }
 

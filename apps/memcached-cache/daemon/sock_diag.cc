@@ -137,6 +137,10 @@ Result<bool> SockDiag::receive(Transport transport, std::vector<SocketInfo>* soc
     if (message->nlmsg_type == NLMSG_ERROR) {
       const auto* error = static_cast<const nlmsgerr*>(NLMSG_DATA(message));
       if (error->error == 0) return false;
+      if (error->error == -ENOENT && sockets != nullptr)
+        return Error{ENOENT,
+                     "this kernel cannot list sockets: the modules tcp_diag and udp_diag are not there, nor "
+                     "loaded by themselves; load them with: modprobe -a tcp_diag udp_diag"};
       return errno_error("sock_diag", error->error);
     }
     if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY ||

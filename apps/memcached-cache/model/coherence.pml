@@ -209,6 +209,12 @@ proctype Writer(byte k)
 #include "identity.pml"
 #elif defined(SCENARIO_UDP_WRITE)
 #include "udp_write.pml"
+#elif defined(SCENARIO_UNFINISHED)
+#include "unfinished.pml"
+#elif defined(SCENARIO_SUSPECT)
+#include "suspect.pml"
+#elif defined(SCENARIO_QUARANTINE)
+#include "quarantine.pml"
 #elif defined(SCENARIO_EXPIRY)
 #include "expiry.pml"
 #else

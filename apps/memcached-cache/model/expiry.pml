@@ -39,6 +39,12 @@ byte flush_to;
 #define HINT_COUNTS (hint_stamp == stamp)
 #endif
 
+#if defined(HINT_OF_KEY_GENERATION_ONLY) || defined(HINT_ALONE_WHEN_ANSWERED)
+#define STILL_OF_THE_STAMP true
+#else
+#define STILL_OF_THE_STAMP (now + epoch == stamp)
+#endif
+
 #ifdef FLUSH_WITHOUT_THE_SECOND
 #define FLUSH_EARLY 0
 #else
@@ -90,7 +96,7 @@ end:	do
 /* A write seen whole: `set` with this time to live; 0: none. */
 proctype WriterForSeconds(byte ttl)
 {
-	byte stamp, deadline, own_generation;
+	byte stamp, deadline, own_generation, now;
 	bool alone;
 
 	d_step {
@@ -117,16 +123,51 @@ proctype WriterForSeconds(byte ttl)
 		expires = (ttl -> clock + ttl : NEVER);
 		truly_expires = (ttl -> second + ttl : NEVER)
 	}
-	/* publish_hint(), before the write ends */
+	/* publish_hint(), before the write ends: the words, one after the other */
 #ifdef HINT_ALONE_WHEN_ANSWERED
 	d_step { alone = in_flight[0] == 1 && generation[0] == own_generation }
+#else
+	d_step { alone = alone && in_flight[0] == 1; now = generation[0] }
 #endif
 	if
-	:: d_step { alone ->
+	:: d_step { alone && STILL_OF_THE_STAMP ->
 			hint_stamp = HINT_STAMP(own_generation, stamp);
 			hint_deadline = deadline }
 	:: else
 	fi;
+	lower_guard(0)
+}
+
+/*
+ * An `add` that lives for ever, on a connection that was lost once: the reply that seems to be its own may be an
+ * older request's, so it says neither that it is executed nor that it succeeds. The write itself ends
+ * after its true reply (suspect.pml).
+ */
+proctype SuspectAdd()
+{
+	byte stamp;
+	bool alone;
+
+	d_step { generation[0]++; in_flight[0]++; stamp = generation[0]; alone = in_flight[0] == 1 }
+	d_step { stamp = stamp + epoch; alone = alone && global_flight == 0 }
+#ifdef HINT_WHILE_SUSPECT
+	if
+	:: d_step { alone && in_flight[0] == 1 && stamp == generation[0] + epoch ->
+			hint_stamp = stamp;
+			hint_deadline = NEVER }
+	:: else
+	fi;
+#endif
+	d_step {
+		if
+		:: GONE ->
+			EXECUTE_WRITE(0);
+			item_time = clock;
+			expires = NEVER;
+			truly_expires = NEVER
+		:: else
+		fi
+	}
 	lower_guard(0)
 }
 
@@ -259,6 +300,10 @@ init
 #if HINTS
 		run WriterForSeconds(1);
 		run Touch();
+#endif
+#if SUSPECTS
+		run WriterForSeconds(1);
+		run SuspectAdd();
 #endif
 #if PROBES
 		run Touch();

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Scenario: leases by request identity. Datagrams that share one slot, by one identity (a client uses a
- * request id again) or by two (their hashes fall together): gets of one key, and multi-gets, whose
- * datagrams look like replies to a get. One key, writers, barriers. Included by coherence.pml.
+ * request id again) or by two (their hashes fall together): gets of one key, gets of several, and others,
+ * whose reply datagrams all look like replies to a get. One key, writers, barriers; or, as BUMPS, a delayed
+ * flush_all that acts. Included by coherence.pml.
  */
 
 #define OWNER(me) 0
 #include "slot.pml"
 
+/* flush_from stands: entries are not served. */
+bool flush_acts;
+
+#define STALE_IS_SERVED(k) assert(flush_acts || !IS_CURRENT(k) || entry_version[k] >= store[k])
+
 proctype TimedWriter()
 {
 	raise_guard(0);
-	d_step { EXECUTE_WRITE(0); NEVER_STALE(0) }
+	d_step { EXECUTE_WRITE(0); STALE_IS_SERVED(0) }
 #ifdef RELEASE_TIME_LATE
 	lower_guard(0);
 	d_step { NOW(last_release) }
@@ -21,14 +27,31 @@ proctype TimedWriter()
 #endif
 }
 
-/* TC egress: one reply datagram, numbered 0 of 1, with `version`. */
+/* Values change without a write: memcached acts, then bmcd's sweep kills (guard_kill, SWEEP_FLUSH_ACTED). */
+proctype Bump()
+{
+	d_step { flush_acts = true }
+	d_step { EXECUTE_WRITE(0) }
+#ifdef BUMP_TIME_LATE
+	generation[0]++;
+	d_step { NOW(last_release) }
+#else
+#ifndef BUMP_WITHOUT_TIME
+	d_step { NOW(last_release) }
+#endif
+	generation[0]++;
+#endif
+	d_step { flush_acts = false; STALE_IS_SERVED(0) }
+}
+
+/* TC egress: one reply datagram, numbered 0 of 1, with `version`; `ends`: not one of several to come. */
 inline reply(identity)
 {
 	consume(identity);
 	if
-	:: d_step { filling && stamp == generation[0] -> filling = false }
-		d_step { entry_stamp[0] = stamp; entry_version[0] = version; NEVER_STALE(0); stamp = 0 }
-	:: d_step { else -> filling = false; stamp = 0 }
+	:: d_step { filling && ends && stamp == generation[0] -> filling = false; ends = false }
+		d_step { entry_stamp[0] = stamp; entry_version[0] = version; STALE_IS_SERVED(0); stamp = 0 }
+	:: d_step { else -> filling = false; ends = false; stamp = 0 }
 	fi
 }
 
@@ -36,7 +59,7 @@ inline reply(identity)
 proctype Datagram(byte me)
 {
 	byte identity, wish, before, stamp, version, replies;
-	bool busy, filling;
+	bool busy, filling, list, ends;
 
 end:	atomic {
 #ifndef AGAIN
@@ -52,21 +75,24 @@ end:	atomic {
 #endif
 		fi;
 		if
-		:: wish = KEY_FILL; replies = 1
+		:: wish = WISH_FILL; replies = 1
 #ifndef GETS_OF_ONE_KEY_ONLY
-		:: wish = KEY_KEEP; replies = 2
+#ifndef GETS_ONLY
+		:: wish = WISH_NONE; replies = 2
+#endif
+		:: wish = WISH_LIST; replies = 2; list = true
 #endif
 		fi
 	}
 	/* lease_wish(): the word, then the time of the last release */
 	if
-	:: atomic { wish == KEY_FILL ->
+	:: atomic { wish == WISH_FILL ->
 			if
 			:: in_flight[0] == 0 -> stamp = generation[0]
-			:: else -> wish = KEY_NONE
+			:: else -> wish = WISH_ONE_REPLY
 			fi }
 		if
-		:: d_step { wish == KEY_FILL -> COPY(release_seen[me], last_release) }
+		:: d_step { wish == WISH_FILL -> COPY(release_seen[me], last_release) }
 		:: else
 		fi
 	:: else
@@ -74,17 +100,21 @@ end:	atomic {
 	record(me, identity, wish);
 	/* delivered; memcached may answer, or the datagram or a reply is dropped */
 	do
-	:: atomic { replies > 0 -> replies--; version = store[0]; in_queue[me] = false
+	:: atomic { replies > 0 -> replies--; version = store[0]; in_queue[me] = false; ends = !list || replies == 0
 #ifdef REPLY_PARKED
 			/* it has left memcached, but waits for its neighbour's address in front of TC egress */
 			; under_way[me] = replies > 0
 #endif
 		}
+		if
+		:: ends -> list_ends(identity) /* cgroup egress */
+		:: else
+		fi;
 		reply(identity)
 	:: break
 	od;
 	atomic {
-		version = 0; replies = 0; wish = 0; identity = 0;
+		version = 0; replies = 0; wish = 0; identity = 0; list = false;
 		COPY(arrival[me], none);
 		in_queue[me] = false;
 		under_way[me] = false
@@ -99,7 +129,12 @@ init
 {
 	byte each;
 	atomic {
+#if WRITERS
 		for (each : 1 .. WRITERS) { run TimedWriter() }
+#endif
+#if BUMPS
+		run Bump();
+#endif
 		run Barrier();
 		for (each : 0 .. DATAGRAMS - 1) { run Datagram(each) }
 		each = 0

@@ -14,18 +14,23 @@ typedef Time { bit new; bit open };
 #define COPY(t, other) t.new = other.new; t.open = other.open
 
 #define BUSY 255
-#define KEY_NONE 0 /* may not fill; its reply consumes the tag */
-#define KEY_FILL 1
-#define KEY_KEEP 2 /* may not fill, and several replies may follow: the tag stays */
+
+/* enum lease_wish. In the slot: FILL stands for a key_hash, i.e. a lease that was granted. */
+#define WISH_NONE 0      /* how it is answered is not known: its tag is never consumed */
+#define WISH_ONE_REPLY 1 /* may not fill; one datagram answers it */
+#define WISH_LIST 2      /* several get: the last reply datagram ends with END and answers it */
+#define WISH_FILL 3
 
 byte tag; /* 0 empty, BUSY, else an identity: 1, 2 */
-byte lease_key;
+byte lease_wish;
 byte lease_stamp;
 byte lease_owner; /* stands for arrival_ns as a name: whose datagram this is */
 Time lease_arrival;
+bool forgotten[IDENTITIES]; /* `unanswered`, a bit for each identity, and their one time */
 Time unanswered;
+Time contended;          /* of the latest that found the slot busy */
 Time last_release;       /* of the guard; identity.pml */
-Time record_arrival;     /* udp_write.pml */
+Time written[DATAGRAMS]; /* udp_write.pml: arrival of the write that is recorded */
 Time untracked_arrival;  /* udp_write.pml: of the latest */
 Time none;
 
@@ -45,18 +50,19 @@ Time release_seen[DATAGRAMS];
 #define ANSWERED_OR_GONE (!STILL_THERE(0) && !STILL_THERE(1))
 #elif DATAGRAMS == 3
 #define ANSWERED_OR_GONE (!STILL_THERE(0) && !STILL_THERE(1) && !STILL_THERE(2))
-#else
-#define ANSWERED_OR_GONE (!STILL_THERE(0) && !STILL_THERE(1) && !STILL_THERE(2) && !STILL_THERE(3))
 #endif
 
 #define BARRIER_STARTS \
-	lease_arrival.new = 0; unanswered.new = 0; last_release.new = 0; \
-	record_arrival.new = 0; untracked_arrival.new = 0; \
-	for (each : 0 .. DATAGRAMS - 1) { arrival[each].new = 0; release_seen[each].new = 0 } \
+	lease_arrival.new = 0; unanswered.new = 0; contended.new = 0; last_release.new = 0; \
+	untracked_arrival.new = 0; \
+	for (each : 0 .. DATAGRAMS - 1) { \
+		arrival[each].new = 0; release_seen[each].new = 0; written[each].new = 0 \
+	} \
 	each = 0
 
-/* bmcd: a request of its own through the same socket is answered, a quarantine passes: whatever arrived
- * before it is answered or gone. There is always one under way; it may be given up for a new one. */
+/* bmcd: a request of its own through the same socket is answered, a quarantine passes (quarantine.pml):
+ * whatever arrived before it is answered or gone. There is always one under way; it may be given up for a new
+ * one. */
 proctype Barrier()
 {
 	byte each;
@@ -65,23 +71,50 @@ end:	do
 	:: d_step { ANSWERED_OR_GONE ->
 			lease_arrival.open = lease_arrival.new;
 			unanswered.open = unanswered.new;
+			contended.open = contended.new;
 			last_release.open = last_release.new;
-			record_arrival.open = record_arrival.new;
 			untracked_arrival.open = untracked_arrival.new;
 			for (each : 0 .. DATAGRAMS - 1) {
 				arrival[each].open = arrival[each].new;
-				release_seen[each].open = release_seen[each].new
+				release_seen[each].open = release_seen[each].new;
+				written[each].open = written[each].new
 			}
 			BARRIER_STARTS }
 	:: d_step { true -> BARRIER_STARTS }
 	od
 }
 
-#ifdef SAME_ID_NOT_REFUSED
-#define REFUSE(me) false
+/* lease_older_lingers(): may an older datagram of this identity still be answered? */
+#ifdef BUSY_NOT_REMEMBERED
+#define CONTENDED false
 #else
-#define REFUSE(me) (release_seen[me].open && unanswered.open)
+#define CONTENDED contended.open
 #endif
+#define OLDER_LINGERS(identity) (CONTENDED || (forgotten[identity - 1] && unanswered.open))
+
+#ifdef SAME_ID_NOT_REFUSED
+#define REFUSE(me, identity) false
+#else
+#define REFUSE(me, identity) (release_seen[me].open && OLDER_LINGERS(identity))
+#endif
+
+#ifdef OTHERS_FORGOTTEN
+#define KEEP_OTHERS false
+#else
+#define KEEP_OTHERS unanswered.open
+#endif
+
+/* lease_unanswered(): the datagram in the slot is forgotten. The others' bits go when all of them are behind
+ * the barrier. */
+inline remember(identity)
+{
+#if IDENTITIES > 1
+	forgotten[0] = forgotten[0] && KEEP_OTHERS;
+	forgotten[1] = forgotten[1] && KEEP_OTHERS;
+#endif
+	forgotten[identity - 1] = true;
+	LATER_OF(unanswered, lease_arrival)
+}
 
 /* Between the claim of the slot and its release other CPUs find it BUSY. Without WINDOWS both are one step. */
 #ifdef WINDOWS
@@ -104,20 +137,18 @@ inline record(me, identity, wish)
 	STEP_NEXT
 		if
 		:: busy ->
-#ifndef BUSY_NOT_REMEMBERED
-			LATER_OF(unanswered, arrival[me]);
-#endif
+			LATER_OF(contended, arrival[me]);
 			busy = false
 		:: else ->
 #ifndef OVERWRITTEN_NOT_REMEMBERED
 			if
-			:: before != 0 -> LATER_OF(unanswered, lease_arrival)
+			:: before != 0 -> remember(before)
 			:: else
 			fi;
 #endif
 			if
-			:: wish == KEY_FILL && REFUSE(me) -> lease_key = KEY_NONE
-			:: else -> lease_key = wish
+			:: wish == WISH_FILL && REFUSE(me, identity) -> lease_wish = WISH_ONE_REPLY
+			:: else -> lease_wish = wish
 			fi;
 			lease_stamp = stamp;
 			lease_owner = OWNER(me);
@@ -131,6 +162,28 @@ inline record(me, identity, wish)
 	STEP_END
 }
 
+#ifdef LIST_ENDED_BY_ANY
+#define STAYS false
+#else
+#define STAYS (lease_wish == WISH_NONE || lease_wish == WISH_LIST)
+#endif
+
+/* The end of do_lease_consume(). Nobody looks at the fields before the slot is claimed anew. */
+inline forget(identity)
+{
+#ifndef CONSUMED_NOT_REMEMBERED
+	if
+	:: OLDER_LINGERS(identity) -> remember(identity)
+	:: else
+	fi;
+#endif
+	lease_wish = WISH_NONE;
+	lease_stamp = 0;
+	lease_owner = 0;
+	COPY(lease_arrival, none);
+	tag = 0
+}
+
 /* lease_take() and lease_forget(), with do_lease_consume(); nothing if the tag is another's. */
 inline consume(identity)
 {
@@ -138,27 +191,42 @@ inline consume(identity)
 	:: STEP_BEGIN
 			tag == identity ->
 			tag = BUSY;
-			filling = lease_key == KEY_FILL;
+			filling = lease_wish == WISH_FILL;
 			stamp = lease_stamp;
 		STEP_NEXT
 			if
-#ifndef MULTI_GET_CONSUMES
-			:: lease_key == KEY_KEEP -> tag = identity
-#endif
-			:: else ->
-#ifndef CONSUMED_NOT_REMEMBERED
-				if
-				:: unanswered.open -> LATER_OF(unanswered, lease_arrival)
-				:: else
-				fi;
-#endif
-				/* nobody looks at these before the slot is claimed anew */
-				lease_key = KEY_NONE;
-				lease_stamp = 0;
-				lease_owner = 0;
-				COPY(lease_arrival, none);
-				tag = 0
+			:: STAYS -> tag = identity
+			:: else -> forget(identity)
 			fi;
+		STEP_END
+	:: else
+	fi
+}
+
+#ifdef LIST_ENDED_BY_AN_OLDER_END
+#define IS_AN_OLDER_END(identity) false
+#else
+#define IS_AN_OLDER_END(identity) OLDER_LINGERS(identity)
+#endif
+
+/*
+ * lease_list_ends(), at cgroup egress: a reply that ends with END. The list is answered if that is not an older
+ * one's END, but the reply is still to come by TC egress, and consumes there: were the tag gone by then, it
+ * would take the next one's.
+ */
+inline list_ends(identity)
+{
+	if
+	:: STEP_BEGIN
+			tag == identity && lease_wish == WISH_LIST ->
+			tag = BUSY;
+		STEP_NEXT
+#ifdef LIST_CONSUMED_TWICE
+			forget(identity);
+#else
+			lease_wish = (IS_AN_OLDER_END(identity) -> WISH_LIST : WISH_ONE_REPLY);
+			tag = identity;
+#endif
 		STEP_END
 	:: else
 	fi

@@ -5,7 +5,7 @@
  * finds it idle. One key: every write is a write of it. Included by coherence.pml.
  *
  * What is not modelled: how the parsers know where they are (tests and fuzzers compare them with a
- * reference); "in step" is what two exchanges in a row have shown by then: all that was sent is executed.
+ * reference); here the position is found again only when all that was sent is executed, suspect.pml has the rest.
  * A GET on this connection differs from a write only in having no guard: left out.
  */
 
@@ -134,7 +134,7 @@ end:	do
 				replied++
 			:: else -> replied++
 			fi }
-	/* two exchanges, one after the other, in step: the position is known */
+	/* exchanges in step: the position is known */
 	:: d_step { lost && seen > 0 && replied == seen && bears_reply[seen - 1] && !closed ->
 			drain_ring(true);
 			end_hold();

@@ -27,6 +27,21 @@ TEST_F(XdpHit, AnswersOverEachKindOfHeader) {
   }
 }
 
+// memcached does not look at it, and sends 0. memcaslap, for one, has something there.
+TEST_F(XdpHit, WhateverStandsInTheReservedHalf) {
+  const std::string one = store().place({.key = "k", .data = "1"}).text;
+  const std::string two = one + store().place({.key = "other", .data = "2"}).text;
+  for (const unsigned reserved : {1u, 0x100u, 0x8000u, 0xffffu}) {
+    SCOPED_TRACE(reserved);
+    const Memcached header{.reserved = static_cast<std::uint16_t>(reserved)};
+    for (const auto& [line, texts] : {std::pair("get k\r\n", one), std::pair("get k other\r\n", two)}) {
+      expect_hit(frame(Ethernet{} / IPv4{} / UDP{} / header / Text{line}), reply_frame(texts + "END\r\n"));
+      expect_hit(frame(Ethernet{} / IPv6{} / UDP{} / header / Text{line}),
+                 reply_frame(texts + "END\r\n", {.ipv6 = true}));
+    }
+  }
+}
+
 TEST_F(XdpHit, KeepsAServiceTag) {
   const auto placed = store().place({.key = "k", .data = "v"});
   const Vlan tag{.id = 0x6abc, .protocol = 0x88a8};

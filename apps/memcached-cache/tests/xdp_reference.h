@@ -161,7 +161,7 @@ class XdpReference {
 
   Judgement header() {
     if (payload_.size() <= 8) return CACHE_PASS_SHORT;
-    if (payload_.substr(2, 6) != std::string("\0\0\0\1\0\0", 6)) return CACHE_PASS_FRAME;
+    if (payload_.substr(2, 4) != std::string("\0\0\0\1", 4)) return CACHE_PASS_FRAME;
     return std::nullopt;
   }
 

@@ -32,7 +32,7 @@ class CacheAppFixture : public testing::Test {
   void stop_app();
 
   // Runs the loop until `done`; asks again whenever something happened, or every 20 ms.
-  bool run(const std::function<bool()>& done, std::chrono::milliseconds limit = std::chrono::seconds(15));
+  bool run(const std::function<bool()>& done, std::chrono::milliseconds limit = std::chrono::seconds(40));
   // Runs the loop for a time.
   void pass(std::chrono::milliseconds time);
 

@@ -24,7 +24,7 @@ class CacheApp : public CacheAppFixture {
     ASSERT_EQ(talk(client.get(), text, "\r\n"), "STORED\r\n");
   }
   // Gets it, by way of memcached at first, until it could be answered from the kernel.
-  bool becomes_servable(const std::string& key, const std::string& value, milliseconds limit = seconds(6)) {
+  bool becomes_servable(const std::string& key, const std::string& value, milliseconds limit = seconds(20)) {
     const std::uint64_t give_up = monotonic_ns() + static_cast<std::uint64_t>(limit.count()) * kMillisecondNs;
     while (state_of(key) != "servable") {
       if (monotonic_ns() > give_up) return false;

@@ -89,8 +89,8 @@ TEST_F(ControlTableTest, APortThatStaysIsNeverMissing) {
   std::mt19937 random(3);
   while (looks < 200'000) {
     std::set<WatchedPort> ports = {{11211, 5}};
-    for (unsigned i = random() % 10; i > 0; i--)
-      ports.insert({static_cast<std::uint16_t>(1 + random() % 20), random() % 4});
+    for (auto i = random() % 10; i > 0; i--)
+      ports.insert({static_cast<std::uint16_t>(1 + random() % 20), static_cast<std::uint32_t>(random() % 4)});
     ASSERT_TRUE(table.set_ports(ports));
   }
   stop = true;
