@@ -128,7 +128,7 @@ def tasks():
         yield name, definitions, "holds", ["-O2"]
     for scenario, broken in BROKEN.items():
         for each in broken.split():
-            yield f"{scenario} {each}", f"{SCENARIOS[scenario]} {each}", "violated", ["-O1"]
+            yield f"{scenario} {each}", f"{SCENARIOS[scenario]} {each}", "violated", ["-O0"]
 
 
 def check(task):
