@@ -110,6 +110,11 @@ end:	atomic {
 		:: ends -> list_ends(identity) /* cgroup egress */
 		:: else
 		fi;
+#ifdef FORGOTTEN_BEFORE_TC
+		/* lease_forget(): it leaves by an interface that is not served, and passes a served one below that */
+		consume(identity);
+		d_step { filling = false; stamp = 0 }
+#endif
 		reply(identity)
 	:: break
 	od;

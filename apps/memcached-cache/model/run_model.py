@@ -45,7 +45,7 @@ SCENARIOS = {
         f"{IDENTITY} WRITERS=1 DATAGRAMS=2 AGAIN IDENTITIES=2 GETS_OF_ONE_KEY_ONLY",
     "identity.three_at_a_time": f"{IDENTITY} WRITERS=1 DATAGRAMS=3 IDENTITIES=1 GETS_OF_ONE_KEY_ONLY",
     "identity.bump": f"{IDENTITY} BUMPS=1 DATAGRAMS=2 AGAIN IDENTITIES=1 GETS_ONLY",
-    "udp_write.three_writes": f"{UDP_WRITE} GUARDS=3 WRITES=3 OTHERS=0 WINDOWS",
+    "udp_write.three_writes": f"{UDP_WRITE} GUARDS=3 WRITES=3 OTHERS=0",
     "udp_write.two_writes_and_another": f"{UDP_WRITE} GUARDS=2 WRITES=2 OTHERS=1 WINDOWS",
     "unfinished.restart": f"{UNFINISHED} DATAGRAMS=3",
     "quarantine.stop": QUARANTINE,
@@ -65,7 +65,8 @@ BROKEN = {
     "suspect.one_unanswered": "NOT_DEFERRED DEFERRED_BY_REQUESTS WATCH_BELIEVED_WHILE_SUSPECT",
     "suspect.two_unanswered": "IN_STEP_TOO_SOON",
     "identity.two_for_ever": """SAME_ID_NOT_REFUSED OVERWRITTEN_NOT_REMEMBERED CONSUMED_NOT_REMEMBERED
-        LIST_ENDED_BY_ANY LIST_CONSUMED_TWICE RELEASE_TIME_LATE REPLY_PARKED""",
+        LIST_ENDED_BY_ANY LIST_CONSUMED_TWICE RELEASE_TIME_LATE REPLY_PARKED
+        FORGOTTEN_BEFORE_TC""",
     "identity.slot_is_busy": "BUSY_NOT_REMEMBERED LIST_ENDED_BY_AN_OLDER_END",
     "identity.two_identities_in_one_slot": "OTHERS_FORGOTTEN",
     "identity.bump": "BUMP_WITHOUT_TIME BUMP_TIME_LATE",
