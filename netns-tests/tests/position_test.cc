@@ -187,6 +187,8 @@ TEST_F(OldConnectionTest, ARequestResponseClientIsBackInAFewRoundTrips) {
   TcpClient old(lab_.client(), lab_.link().server());
   ASSERT_EQ(old.command(set("k", "0")), "STORED\r\n");
   start_bmcd();
+  store("other", "v");
+  ASSERT_TRUE(becomes_served("other", "v"));
   for (int i = 1; i <= 5; ++i) {
     ASSERT_EQ(old.command(set("k", std::to_string(i))), "STORED\r\n");
     ASSERT_EQ(ask("k"), hit("k", std::to_string(i))) << "stale while the position was unknown";

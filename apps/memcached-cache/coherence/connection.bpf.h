@@ -46,9 +46,27 @@ static __always_inline void ring_finish(struct connection *connection, struct se
 	write_ends(server, guard);
 }
 
+/* More entries than one are answered by one reply only where some are not answered at all. */
+#define RING_FINISH_AT_ONCE 4
+
+/* Ends what was answered connection.defer replies ago. What is left over is ended at the next reply. */
+static __always_inline void ring_finish_due(struct connection *connection, struct server_state *server)
+{
+	for (__u32 i = 0; i < RING_FINISH_AT_ONCE && connection->answered; i++) {
+		__u32 head = shared_load_u32(&connection->head);
+		struct pending *entry = &connection->ring[head & (CONNECTION_RING - 1)];
+
+		if (connection->replies - entry->answered_at < connection->defer)
+			break;
+		connection->answered--;
+		ring_finish(connection, server);
+	}
+}
+
 /*
- * Takes one request, or all that are merged in its entry, from the front; the last ends the write, or that of the one CONNECTION_DEFER before it. Only by who holds tx_busy, so an entry is
- * not refilled between the look and the swap, which is there against ingress merging one more read.
+ * Takes one request, or all that are merged in its entry, from the front; the last ends the write, or those
+ * of connection.defer replies ago. Only by who holds tx_busy, so an entry is not refilled between the look
+ * and the swap, which is there against ingress merging one more read.
  */
 COHERENCE_FUNCTION int ring_take(struct connection *connection, struct server_state *server, __u32 all)
 {
@@ -59,13 +77,13 @@ COHERENCE_FUNCTION int ring_take(struct connection *connection, struct server_st
 		return 0;
 	if (!all && left > 1)
 		return 1;
-	if (connection->suspect) {
-		connection->answered++;
-		if (connection->answered <= CONNECTION_DEFER)
-			return 1;
-		connection->answered--;
+	if (!connection->suspect) {
+		ring_finish(connection, server);
+		return 1;
 	}
-	ring_finish(connection, server);
+	entry->answered_at = connection->replies;
+	connection->answered++;
+	ring_finish_due(connection, server);
 	return 1;
 }
 

@@ -13,7 +13,7 @@
 #define CONNECTION_RING 64u         /* requests of one connection awaiting their replies; power of two */
 #define CONNECTIONS_MAX 65536u      /* 64 Ki x 2.4 KiB, allocated only as connections come */
 #define UDP_WRITES_MAX 16384u
-#define CONNECTION_DEFER 32u        /* see connection.suspect */
+#define CONNECTION_DEFER_MAX 16u    /* replies; see connection.suspect */
 #define SIDE_BUFFERS 64u            /* 64 x 64 KiB for segments that arrived early */
 #define SIDE_BYTES 65536u
 #define SIDE_EXTENTS 16u
@@ -34,7 +34,7 @@ struct pending {
 	__u8 verb;
 	__u8 shape;       /* of its reply */
 	__u16 flags;      /* PENDING_* */
-	__u32 reserved;
+	__u32 answered_at; /* connection.replies when its reply left, of a suspect connection */
 };
 CACHE_ABI_ASSERT(sizeof(struct pending) == 48, "pending");
 
@@ -74,10 +74,15 @@ struct connection {
 	__u32 streak;         /* while lost: exchanges in step */
 	__u32 lost_reason;    /* enum cache_counter */
 	__u32 answered;       /* requests at head whose reply left, not yet ended; under tx_busy */
+	__u32 replies;        /* seen so far; under tx_busy */
+	__u32 exchange;       /* while lost: replies when this exchange of the trial began */
+	__u32 defer;          /* more than the replies of any exchange of the trial */
 	/*
-	 * 1 since the connection was lost once: requests from before the trial may still have been
-	 * unanswered when it began, and then every reply seems to belong to a later request than it does.
-	 * So a write is ended only CONNECTION_DEFER replies later, or when the audit saw all executed.
+	 * 1 since the connection was lost once: requests of the last exchange but one may still have been
+	 * unanswered when the last one of the trial began (see is_quiet()), and then every reply seems to
+	 * belong to a later request than it does, by at most as many as that exchange had. So a write is
+	 * ended only `defer` replies later, or when the audit saw all executed, and what a reply says of its
+	 * request is not believed.
 	 */
 	__u32 suspect;
 	__u16 remote_port;    /* host order; for the log line */

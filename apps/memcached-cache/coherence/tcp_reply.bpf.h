@@ -12,7 +12,7 @@
 #include "apps/memcached-cache/coherence/side_buffer.bpf.h"
 
 /* Exchanges in step, one after the other, that show where a lost connection is. */
-#define STREAK_IN_STEP 2u
+#define STREAK_IN_STEP 3u /* exchanges; see is_quiet() */
 
 /*
  * The write succeeded: its exptime holds from now on, if no other write is about. Written before the
@@ -103,6 +103,18 @@ static long skip_step(__u32 step, struct reply_match *match)
 	return loop_on();
 }
 
+/* What the reply says of its request, which is certain to be this one. */
+static __always_inline void reply_believed(struct connection *connection, struct server_state *server,
+					   struct pending *entry, const struct reply *reply)
+{
+	if (entry->key_hash && reply_is_success(reply))
+		publish_hint(entry, server);
+	if (reply->kind == REPLY_ERROR || reply->kind == REPLY_CLIENT_ERROR)
+		entry->flush_from = 0; /* memcached did not take it */
+	if (entry->shape == SHAPE_STREAM && reply->kind == REPLY_OK)
+		connection_end(connection, server, CONNECTION_STREAM);
+}
+
 /* One whole reply went by: ends the request it answers and those before it. 0: it fits none. */
 COHERENCE_FUNCTION int reply_seen(struct connection *connection, struct server_state *server,
 				  const struct reply *reply)
@@ -112,6 +124,7 @@ COHERENCE_FUNCTION int reply_seen(struct connection *connection, struct server_s
 
 	if (!connection || !server || !reply)
 		return 0;
+	connection->replies++;
 	match.reply = *reply;
 	bpf_loop(CONNECTION_RING, match_step, &match, 0);
 	if (match.found && match.others && reply->kind != REPLY_BINARY)
@@ -122,14 +135,22 @@ COHERENCE_FUNCTION int reply_seen(struct connection *connection, struct server_s
 	entry = ring_peek(connection, 0);
 	if (!entry)
 		return 0;
-	if (entry->key_hash && reply_is_success(reply))
-		publish_hint(entry, server);
-	if (!connection->suspect && (reply->kind == REPLY_ERROR || reply->kind == REPLY_CLIENT_ERROR))
-		entry->flush_from = 0; /* memcached did not take it */
-	if (entry->shape == SHAPE_STREAM && reply->kind == REPLY_OK)
-		connection_end(connection, server, CONNECTION_STREAM);
+	if (!connection->suspect)
+		reply_believed(connection, server, entry, reply);
 	count(CACHE_RELEASE_REPLY);
 	return ring_take(connection, server, 0);
+}
+
+/* Counts if it began in a quiet moment, and if its replies leave room for as many in the ring. */
+static __always_inline void exchange_ends(struct connection *connection)
+{
+	__u32 replies = connection->replies - connection->exchange;
+
+	connection->streak = connection->dirty || replies >= CONNECTION_DEFER_MAX ? 0 : connection->streak + 1;
+	connection->dirty = 0;
+	connection->exchange = connection->replies;
+	if (connection->defer <= replies)
+		connection->defer = replies + 1;
 }
 
 /*
@@ -149,8 +170,7 @@ static __always_inline void trial_step(struct connection *connection, struct ser
 		return;
 	}
 	if (request_at_boundary(&connection->rx)) {
-		connection->streak = connection->dirty ? 0 : connection->streak + 1;
-		connection->dirty = 0;
+		exchange_ends(connection);
 		if (connection->streak >= STREAK_IN_STEP &&
 		    connection_clear(connection, server, state, CONNECTION_LOST | CONNECTION_HOLD)) {
 			connection->trial = 0;

@@ -153,16 +153,40 @@ COHERENCE_FUNCTION int parse_kept(struct connection *connection, struct server_s
 	return 1;
 }
 
+/* What of the kernel's struct tcp_sock tells how far the application is; no UAPI does. */
+struct tcp_sock___application {
+	__u32 copied_seq; /* next byte it will read */
+	__u32 write_seq;  /* next byte it will write */
+} __attribute__((preserve_access_index));
+
 /*
- * A segment of a lost connection. From a quiet moment (all the client sent was accepted, all memcached
- * sent is acknowledged) a trial begins: both parsers start afresh. 0: the segment is not parsed.
+ * A quiet moment: memcached has read all that the client sent before this segment, and all that it wrote is
+ * acknowledged. It reads again only when it has executed what it read before and handed over all replies to
+ * that. So in the next quiet moment nothing from before the last one is left: everything older than the
+ * requests in between is executed, and its replies have been seen.
  */
-static __always_inline int trial_begin(struct connection *connection, struct server_state *server,
-				       const struct packet_view *view, const struct socket_view *socket)
+COHERENCE_FUNCTION int is_quiet(struct __sk_buff *skb, const struct packet_view *view,
+				const struct socket_view *socket)
+{
+	struct tcp_sock___application *tcp;
+	struct bpf_sock *sk;
+
+	if (!view || !socket)
+		return 0;
+	sk = skb->sk;
+	if (view->sequence != socket->received || view->acknowledged != socket->sent || !sk)
+		return 0;
+	tcp = (struct tcp_sock___application *)bpf_skc_to_tcp_sock(sk);
+	return tcp && tcp->copied_seq == socket->received && tcp->write_seq == socket->sent;
+}
+
+/* A segment of a lost connection. In a quiet moment a trial begins: both parsers start afresh. 0: it is not parsed. */
+static __always_inline int trial_begin(struct __sk_buff *skb, struct connection *connection,
+				       struct server_state *server, const struct packet_view *view,
+				       const struct socket_view *socket)
 {
 	__u32 state = state_of(connection);
-
-	int quiet = view->sequence == socket->received && view->acknowledged == socket->sent;
+	int quiet = is_quiet(skb, view, socket);
 
 	if (connection->trial == state && view->sequence == connection->rx_next) {
 		/* An exchange counts if it began in a quiet moment: a value's next part may follow later. */
@@ -183,6 +207,8 @@ static __always_inline int trial_begin(struct connection *connection, struct ser
 	connection->tx_next = socket->sent;
 	connection->dirty = 0;
 	connection->streak = 0;
+	connection->exchange = connection->replies;
+	connection->defer = 0;
 	connection->suspect = 1;
 	connection->trial = state;
 	unlock(&connection->tx_busy);
@@ -201,7 +227,7 @@ static __always_inline int request_segment(struct __sk_buff *skb, const struct p
 		return 0;
 	end = view->sequence + view->length;
 	connection_hold(connection, server);
-	if (state_of(connection) & CONNECTION_LOST && !trial_begin(connection, server, view, socket))
+	if (state_of(connection) & CONNECTION_LOST && !trial_begin(skb, connection, server, view, socket))
 		return 0;
 	seen = sequence_distance(view->sequence, connection->rx_next);
 	if (sequence_distance(connection->rx_next, socket->received) > 0 || view->urgent) {

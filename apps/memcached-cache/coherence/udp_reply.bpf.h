@@ -11,6 +11,8 @@
 #include "apps/memcached-cache/coherence/feed.bpf.h"
 #include "apps/memcached-cache/coherence/segment.bpf.h"
 
+#define LOOPBACK_INTERFACE 1u /* in every network namespace */
+
 struct udp_frame {
 	__u16 request_id_be;
 	__u16 sequence_be;
@@ -157,7 +159,9 @@ static __always_inline void udp_reply(struct __sk_buff *skb, const struct packet
 		key.request_id_be = frame.request_id_be;
 		udp_end_answered(skb, view, server, &key, lease, identity.tag);
 	}
-	if (!is_served_interface(config, skb->ifindex))
+	/* Loopback is no other interface's way out. Any other may be a served one's (VLAN, bond, bridge), and only
+	 * one may consume: the fill program, if it sees the datagram. */
+	if (skb->ifindex == LOOPBACK_INTERFACE && !is_served_interface(config, LOOPBACK_INTERFACE))
 		lease_forget(lease, identity.tag, barrier_done_ns);
 }
 

@@ -100,8 +100,6 @@ static __always_inline enum lease_wish udp_answer(const struct udp_scratch *scra
 /* No place to remember who ends the write: the global guard stands for it. */
 static __always_inline void udp_write_untracked(struct server_state *server, const struct udp_write *write)
 {
-	if (write->key.ended_by == UDP_WRITE_RESTART)
-		return; /* its guard stays raised until the maps go */
 	guard_arrive(&server->global);
 	__sync_fetch_and_add(&server->untracked, 1);
 	write_ends(server, write->guard);
@@ -163,8 +161,12 @@ COHERENCE_FUNCTION int udp_write_record(struct server_state *server)
 	if (!bpf_map_update_elem(&udp_writes, &write->key, write, BPF_NOEXIST))
 		return 1;
 	__sync_fetch_and_sub(&server->udp_writes, 1);
-	if (write->key.ended_by == UDP_WRITE_RESTART && bpf_map_lookup_elem(&udp_writes, &write->key)) {
-		write_ends(server, write->guard); /* one is enough */
+	if (write->key.ended_by == UDP_WRITE_RESTART) {
+		struct udp_write *other = bpf_map_lookup_elem(&udp_writes, &write->key);
+
+		/* One is enough, if it is of the same process: else the audit is about to end it. */
+		if (other && other->arrival_ns >= shared_load(&server->closed_ns))
+			write_ends(server, write->guard);
 		return 1;
 	}
 	udp_write_untracked(server, write);

@@ -143,6 +143,8 @@ void Audit::judge_connection(const ConnectionView& connection, std::uint64_t lis
   if (!connection.pending && !connection.suspect && (connection.state & CONNECTION_HOLD) == 0) return;
   const Server* server = parts_.servers.find(connection.server);
   if (server == nullptr) return;
+  if (connection.last_ns >= drain_.drained_since(connection.cookie) && connection.last_ns < listed_ns)
+    drain_.start_again(connection.cookie, listed_ns);
   const std::uint64_t since = drain_.drained_since(connection.cookie);
   if (since == 0 || connection.last_ns >= since) {
     // Busy: its own replies will end what they can. A silent one will be drained soon.

@@ -23,6 +23,11 @@ std::uint64_t DrainWatch::drained_since(std::uint64_t cookie) const {
   return found == since_.end() ? 0 : found->second;
 }
 
+void DrainWatch::start_again(std::uint64_t cookie, std::uint64_t listed_ns) {
+  const auto found = since_.find(cookie);
+  if (found != since_.end() && found->second != 0) found->second = listed_ns;
+}
+
 void DrainAll::begin(std::uint64_t now_ns) {
   begun_ns_ = now_ns;
   drained_ns_ = 0;

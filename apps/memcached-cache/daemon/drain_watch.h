@@ -23,6 +23,8 @@ class DrainWatch {
   // Begin of the first of the latest lists in a row that showed the socket drained; 0: not drained, or not
   // listed.
   std::uint64_t drained_since(std::uint64_t cookie) const;
+  // Bytes came since, so what counts is the latest list, begun at `listed_ns`, if that showed it drained.
+  void start_again(std::uint64_t cookie, std::uint64_t listed_ns);
   bool has(std::uint64_t cookie) const { return since_.contains(cookie); }
 
  private:

@@ -69,6 +69,21 @@ TEST(DrainWatch, SinceTheFirstOfTheListsInARow) {
   EXPECT_EQ(watch.drained_since(2), 20u);
 }
 
+// A busy connection may look drained in every list, and be silent afterwards.
+TEST(DrainWatch, BytesInBetweenStartAgain) {
+  DrainWatch watch;
+  watch.listed(10, {connection(1, 0), connection(2, 5)});
+  watch.listed(20, {connection(1, 0), connection(2, 5)});
+  watch.start_again(1, 20);
+  watch.start_again(2, 20);
+  watch.start_again(3, 20);
+  EXPECT_EQ(watch.drained_since(1), 20u);
+  EXPECT_EQ(watch.drained_since(2), 0u) << "not drained at all";
+  EXPECT_FALSE(watch.has(3));
+  watch.listed(30, {connection(1, 0)});
+  EXPECT_EQ(watch.drained_since(1), 20u);
+}
+
 TEST(DrainAll, WaitsForEachOldSocketOnceAndForNoNewOne) {
   DrainAll all;
   EXPECT_FALSE(all.running());
