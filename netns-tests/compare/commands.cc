@@ -84,7 +84,7 @@ Generator::Commands Generator::text_command() {
   if (dice < 35) return storage_command();
   if (dice < 55) return retrieval_command();
   if (dice < 75) return small_command();
-  if (dice < 95) return meta_command();
+  if (dice < 95 || options_.well_formed) return meta_command();
   return malformed_command();
 }
 
@@ -195,7 +195,7 @@ Generator::Commands Generator::malformed_command() {
     case 3:
       return {"get " + key() + "\n"};
     case 2:
-      return {"get " + odd_key() + "\r\n"};
+      return {"get " + odd_key() + "\r\n", false, false, true};  // an error here drops replies not yet sent
     case 4:
       return bad_store();
     case 5:

@@ -6,6 +6,7 @@
 #include "netns-tests/compare/comparison.h"
 #include "netns-tests/hammer/stale_cache.h"
 #include "netns-tests/lib/bmcd.h"
+#include "netns-tests/lib/clock.h"
 
 namespace bmc::compare {
 namespace {
@@ -72,15 +73,41 @@ class CompareAccelerated : public testing::TestWithParam<uint64_t> {
   void SetUp() override {
     if (!lab::Bmcd::available()) GTEST_SKIP() << "this build has no bmcd";
   }
+
+  /// Until the kernel answers. What is stored for that is stored on both, so that they stay twins.
+  static bool becomes_served(Twins& twins, const lab::Bmcd& bmcd) {
+    for (Twin* twin : {&twins.plain(), &twins.tested()}) {
+      lab::TcpClient client(twin->lab().server(), twin->memcached().loopback());
+      if (client.command("set warm 0 0 1\r\nx\r\n") != "STORED\r\n") return false;
+    }
+    lab::UdpClient udp(twins.tested().lab().client(), twins.tested().lab().link().server());
+    return lab::eventually(lab::Deadline::in_ms(40'000), [&] {
+      EXPECT_EQ(udp.request("get warm\r\n"), "VALUE warm 0 1\r\nx\r\nEND\r\n");
+      return bmcd.hits() > 0;
+    });
+  }
 };
 
+// Everything, over UDP too: among it what makes bmcd hold the cache until memcached ends.
 TEST_P(CompareAccelerated, BmcdMakesNoDifference) {
   Twins twins;
   const lab::Bmcd bmcd(twins.tested().lab().server());
-  const ComparisonOptions chosen = options(GetParam(), 15'000);
+  ASSERT_TRUE(becomes_served(twins, bmcd));
+  EXPECT_EQ(compare(twins, options(GetParam(), 15'000)), std::nullopt);
+}
+
+// Over TCP all that leaves no connection out of step, and over UDP what the kernel answers.
+TEST_P(CompareAccelerated, BmcdMakesNoDifferenceWhileItServes) {
+  Twins twins;
+  const lab::Bmcd bmcd(twins.tested().lab().server());
+  ASSERT_TRUE(becomes_served(twins, bmcd));
+  const double before = bmcd.hits();
+  ComparisonOptions chosen = options(GetParam(), 15'000);
+  chosen.generator = {.udp_gets_only = true, .well_formed = true};
   EXPECT_EQ(compare(twins, chosen), std::nullopt);
-  std::printf("%.0f of %.0f steps answered by the kernel\n", bmcd.hits(), static_cast<double>(chosen.steps));
-  EXPECT_GT(bmcd.hits(), 0) << "a run without kernel hits proves nothing";
+  const double hits = bmcd.hits() - before;
+  std::printf("%.0f of %.0f steps answered by the kernel\n", hits, static_cast<double>(chosen.steps));
+  EXPECT_GT(hits, 0) << "a run without kernel hits proves nothing";
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, CompareAccelerated, testing::Values(101, 102));
