@@ -25,7 +25,8 @@ class Accelerated : public testing::Test {
   void start_memcached(MemcachedOptions options = {}) {
     memcached_.emplace(lab_.server(), std::move(options));
   }
-  /// Without keep-alive, which at times lets memcached answer what the kernel could have; KeepAliveTest has it.
+  /// Without keep-alive, which at times lets memcached answer what the kernel could have; KeepAliveTest has
+  /// it.
   void start_bmcd(BmcdOptions options = {}) {
     if (options.extra.empty()) options.extra = {"--revalidate-after", "0"};
     bmcd_.emplace(lab_.server(), std::move(options));
