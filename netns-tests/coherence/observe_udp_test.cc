@@ -2,9 +2,11 @@
 // UDP datagrams: writes are in flight until their own reply or the audit, gets take leases, and a reply
 // under a reused request id never ends another request's write.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "netns-tests/coherence/observed_server.h"
 #include "netns-tests/lib/clock.h"
+#include "netns-tests/lib/frame.h"
 #include "netns-tests/lib/udp_client.h"
 
 namespace bmc::lab {
@@ -133,6 +135,34 @@ TEST_P(ObserveUdp, AnUnfinishedValueHoldsItsKeyForGood) {
   EXPECT_EQ(sweep_all(UDP_WRITE_RESTART), 2u);
   EXPECT_EQ(observer_.key("a").in_flight, 0u);
   EXPECT_EQ(observer_.key("c").in_flight, 0u);
+  memcached_.thaw();
+}
+
+// UDP drops it when memcached reads: nothing is held for good. (Its twin with the right checksum is.)
+TEST_P(ObserveUdp, ADamagedUnfinishedValueHoldsItsKeyUntilTheAudit) {
+  const bool v6 = GetParam();
+  const FrameAddress address{.source_mac = lab_.link().far_mac(),
+                             .destination_mac = lab_.link().server_mac(),
+                             .source = {lab_.link().far(v6).ip, 40'000},
+                             .destination = lab_.link().server(v6)};
+  memcached_.freeze();
+  const ScopedNetns inside(lab_.client());
+  const Fd socket = open_packet_socket(lab_.link().far_device, 1 << 20);
+  const std::string request = udp_frame_header(5) + "set a 0 0 1000\r\n" + std::string(333, 'x');
+  const auto send_frame = [&](bool bad) {
+    const uint64_t seen = observer_.counter(CACHE_WRITE_KEY);
+    const auto frame = udp_frame(address, request, bad);
+    ASSERT_EQ(send(socket.get(), frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
+    ASSERT_TRUE(eventually(soon(), [&] { return observer_.counter(CACHE_WRITE_KEY) > seen; }));
+    ASSERT_TRUE(eventually(soon(), [&] { return !observer_.udp_writes().empty(); }));
+  };
+  send_frame(true);
+  EXPECT_EQ(observer_.counter(CACHE_WRITE_UNFINISHED), 0u);
+  EXPECT_EQ(sweep_all(UDP_WRITE_BARRIER), 1u);
+  EXPECT_EQ(observer_.key("a").in_flight, 0u);
+  send_frame(false);
+  EXPECT_TRUE(eventually(soon(), [&] { return observer_.counter(CACHE_WRITE_UNFINISHED) == 1; }));
+  EXPECT_EQ(sweep_all(UDP_WRITE_RESTART), 1u);
   memcached_.thaw();
 }
 

@@ -10,6 +10,7 @@
 #include "apps/memcached-cache/coherence/feed.bpf.h"
 #include "apps/memcached-cache/coherence/lease.bpf.h"
 #include "apps/memcached-cache/coherence/segment.bpf.h"
+#include "apps/memcached-cache/coherence/udp_checksum.bpf.h"
 
 #define GET_PREFIX 4u /* "get " */
 #define GET_LINE_MAX (CACHE_UDP_HEADER + GET_PREFIX + CACHE_KEY_MAX + 2u)
@@ -223,22 +224,27 @@ static __always_inline void udp_write_anything(struct udp_scratch *scratch, stru
 
 /*
  * The datagram ended within a value, or where memcached's reading of it is its own affair. (Of a line or a
- * header that is not whole it keeps nothing.) `lost` is the parser's word, `left` what it did not read.
+ * header that is not whole it keeps nothing, and of a damaged datagram it sees nothing.) `lost` is the
+ * parser's word, `left` what it did not read.
  */
-static __always_inline void udp_unfinished(struct udp_scratch *scratch, struct server_state *server, __u32 lost,
-					   __u32 left)
+static __always_inline void udp_unfinished(struct __sk_buff *skb, const struct packet_view *view,
+					   struct udp_scratch *scratch, struct server_state *server,
+					   const struct feed *feed)
 {
-	if (!lost && !left && !scratch->parser.skip)
+	__u32 unread = feed->lost || feed->left;
+	__u16 ended_by = UDP_WRITE_RESTART;
+
+	if (!unread && !scratch->parser.skip)
 		return;
-	if (lost && !left && !may_bring_value(&scratch->parser)) {
-		udp_write_anything(scratch, server, UDP_WRITE_BARRIER);
-	} else if (lost || left || !scratch->last_writes) {
-		udp_write_anything(scratch, server, UDP_WRITE_RESTART);
+	if ((feed->lost && !feed->left && !may_bring_value(&scratch->parser)) || udp_is_damaged(skb, view))
+		ended_by = UDP_WRITE_BARRIER;
+	else
 		count(CACHE_WRITE_UNFINISHED);
+	if (unread || !scratch->last_writes) {
+		udp_write_anything(scratch, server, ended_by);
 	} else {
-		scratch->record.key.ended_by = UDP_WRITE_RESTART;
+		scratch->record.key.ended_by = ended_by;
 		udp_write_record(server);
-		count(CACHE_WRITE_UNFINISHED);
 	}
 	scratch->commands = 2; /* no reply is certain to be this datagram's */
 	scratch->writes = 0;   /* none left to record */
@@ -278,7 +284,7 @@ COHERENCE_FUNCTION int udp_parse(struct __sk_buff *skb, const struct packet_view
 	feed.left = view->length - CACHE_UDP_HEADER;
 	request_parser_init(&scratch->parser, server->hash_seed);
 	bpf_loop(FEED_STEPS_MAX, udp_feed_step, &feed, 0);
-	udp_unfinished(scratch, server, feed.lost, feed.left);
+	udp_unfinished(skb, view, scratch, server, &feed);
 	return 1;
 }
 
