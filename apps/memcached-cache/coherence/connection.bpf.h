@@ -49,9 +49,14 @@ static __always_inline void ring_finish(struct connection *connection, struct se
 /* More entries than one are answered by one reply only where some are not answered at all. */
 #define RING_FINISH_AT_ONCE 4
 
-/* Ends what was answered connection.defer replies ago. What is left over is ended at the next reply. */
+/*
+ * Ends what was answered connection.defer replies ago. What is left over is ended at the next reply. While
+ * the connection is lost nothing is: how many replies it may be out by is known when it is in step.
+ */
 static __always_inline void ring_finish_due(struct connection *connection, struct server_state *server)
 {
+	if (state_of(connection) & CONNECTION_LOST)
+		return;
 	for (__u32 i = 0; i < RING_FINISH_AT_ONCE && connection->answered; i++) {
 		__u32 head = shared_load_u32(&connection->head);
 		struct pending *entry = &connection->ring[head & (CONNECTION_RING - 1)];
@@ -138,7 +143,7 @@ static __always_inline void report_lost(const struct connection *connection, __u
 	if (!event)
 		return;
 	__builtin_memset(event, 0, sizeof(*event));
-	event->kind = CACHE_EVENT_LOST;
+	event->kind = CACHE_EVENT_OUT_OF_STEP;
 	event->server = (__u8)connection->server;
 	event->reason = reason;
 	event->connection = connection->cookie;

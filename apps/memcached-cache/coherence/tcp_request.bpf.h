@@ -162,8 +162,8 @@ struct tcp_sock___application {
 /*
  * A quiet moment: memcached has read all that the client sent before this segment, and all that it wrote is
  * acknowledged. It reads again only when it has executed what it read before and handed over all replies to
- * that. So in the next quiet moment nothing from before the last one is left: everything older than the
- * requests in between is executed, and its replies have been seen.
+ * that. A quiet moment may fall into a read, so in the next but one nothing from before this one is left:
+ * everything older than the requests in between is executed, and its replies have been seen.
  */
 COHERENCE_FUNCTION int is_quiet(struct __sk_buff *skb, const struct packet_view *view,
 				const struct socket_view *socket)

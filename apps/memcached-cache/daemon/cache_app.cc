@@ -185,7 +185,7 @@ class CacheApp::Running {
       }
       case CACHE_EVENT_CLOSED:
         return servers_->closed(event.server);
-      case CACHE_EVENT_LOST:
+      case CACHE_EVENT_OUT_OF_STEP:
         audit_->hurry();
         return lost_log_->lost(event);
       default:

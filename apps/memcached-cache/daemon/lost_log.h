@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // LostLog: names in the log which connections went out of step and why, a few a minute.
-// Fed by CacheApp with CACHE_EVENT_LOST.
+// Fed by CacheApp with CACHE_EVENT_OUT_OF_STEP.
 #ifndef BMC_CACHE_DAEMON_LOST_LOG_H
 #define BMC_CACHE_DAEMON_LOST_LOG_H
 

@@ -65,8 +65,11 @@ TEST_F(CacheApp, ServesWhatWasSeenWritten_AndWhatWasThereBefore) {
     EXPECT_LT(entry.expires_in_s(), 100) << key;
     EXPECT_GT(entry.expires_in_s(), 80) << key;
   }
-  EXPECT_EQ(udp_get(memcached.port(), "seen"), "new");
-  EXPECT_GT(statistic("kernel_hits"), 0u);
+  // The first may be one that keeps memcached's LRU warm.
+  EXPECT_TRUE(run([&] {
+    EXPECT_EQ(udp_get(memcached.port(), "seen"), "new");
+    return statistic("kernel_hits") > 0;
+  }));
   set("seen", "newer");
   EXPECT_EQ(state_of("seen"), "written since");
   EXPECT_EQ(udp_get(memcached.port(), "seen"), "newer");
