@@ -89,8 +89,8 @@ void RawTcp::send_next(std::string_view bytes) {
   next_offset_ += static_cast<uint32_t>(bytes.size());
 }
 
-void RawTcp::send_reset() {
-  transmit({.sequence = first_sequence_ + next_offset_,
+void RawTcp::send_reset(uint32_t ahead) {
+  transmit({.sequence = first_sequence_ + next_offset_ + ahead,
             .acknowledgement = receive_next_,
             .flags = TH_RST | TH_ACK},
            "", 0);

@@ -33,7 +33,8 @@ class RawTcp {
   void send(const Segment& segment);
   /// Sends `bytes` as the next ones in order.
   void send_next(std::string_view bytes);
-  void send_reset();
+  /// A reset `ahead` bytes beyond the next one: out of the window it is one that TCP ignores.
+  void send_reset(uint32_t ahead = 0);
 
   /// Takes arriving segments (acknowledging them) until the received stream ends with `end`.
   bool wait_received(std::string_view end, Deadline deadline);

@@ -139,8 +139,9 @@ TEST_F(PositionTest, AForgedResetOutsideTheWindowEndsNothing) {
   expect_seen([&] {
     tcp.send_next("set k 0 0 3\r\n");
     ASSERT_TRUE(tcp.wait_acknowledged(tcp.next_offset(), soon()));
+    tcp.send_reset(1u << 30);
     tcp.send_next("new\r\n");
-    ASSERT_TRUE(tcp.wait_received("STORED\r\n", soon()));
+    ASSERT_TRUE(tcp.wait_received("STORED\r\nSTORED\r\n", soon()));
   });
 }
 
