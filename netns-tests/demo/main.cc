@@ -183,7 +183,7 @@ class Demo {
   std::stop_token stop_;
   ProgressLine progress_;
   Placement placement_ = choose_placement();
-  lab::Lab lab_;
+  lab::Lab lab_{{.far_xdp = false}};
   Reception server_reception_{lab_.server(), lab_.link().server_device, placement_.server_cpu,
                               kServerPriority};
   Reception client_reception_{lab_.client(), lab_.link().far_device, placement_.load_cpu, kLoadPriority};

@@ -85,7 +85,7 @@ Link Lab::connect(Netns& far, LinkOptions options) {
   offload(server_, device, options.server_gro);
   offload(far, device, true);
   address_link(link, far);
-  receive_at_once(far, device);
+  if (options.far_xdp) receive_at_once(far, device);
   if (options.quick_ack) {
     acknowledge_quickly(server_, device, number, 1);
     acknowledge_quickly(far, device, number, 2);

@@ -28,6 +28,7 @@ constexpr uint16_t kMemcachedPort = 11211;
 struct LinkOptions {
   bool server_gro = true;  ///< merge TCP segments on arrival, as real NICs' drivers do
   bool quick_ack = false;  ///< no delayed acknowledgements, for many segments sent one by one
+  bool far_xdp = true;     ///< an XDP program at the far end; false: the test has one of its own for it
 };
 
 /// One veth pair between the server and another namespace; removed with the namespaces.

@@ -58,7 +58,7 @@ class LoadgenTest : public ::testing::Test {
     return *report;
   }
 
-  lab::Lab lab_;
+  lab::Lab lab_{{.far_xdp = false}};
   lab::Memcached memcached_{lab_.server(), {.threads = 1}};
   lab::ScopedNetns inside_{lab_.client()};
 };
