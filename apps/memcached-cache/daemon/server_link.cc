@@ -52,6 +52,9 @@ void ServerLink::handshake_failed(const Result<Answer>& answer) {
   // have been ending too: the session tries again by itself, and the second time counts.
   if (!why.empty() && (answer.ok() || why == failure_)) events_.refused(why);
   failure_ = why;
+  // An answer without statistics (out of memory for a moment) ends no connection: ask again on a new one.
+  if (answer.ok() && why.empty())
+    restart("memcached at " + to_string(server()) + " does not tell its statistics: " + answer->reply.line);
 }
 
 void ServerLink::introduced(const Stats& settings, const Answer& stats) {

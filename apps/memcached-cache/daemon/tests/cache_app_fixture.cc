@@ -16,18 +16,6 @@
 #include "control-plane/removal.h"
 
 namespace bmc::cache::test {
-namespace {
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  return address;
-}
-
-}  // namespace
-
 void CacheAppFixture::SetUpTestSuite() {
   static bool done = false;
   if (std::exchange(done, true)) return;

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 namespace bmc::cache::test {
-namespace {
 
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address = {};
@@ -22,6 +21,8 @@ sockaddr_in loopback(std::uint16_t port) {
   address.sin_port = htons(port);
   return address;
 }
+
+namespace {
 
 bool can_bind(int type, std::uint16_t port) {
   const Fd socket(::socket(AF_INET, type | SOCK_CLOEXEC, 0));

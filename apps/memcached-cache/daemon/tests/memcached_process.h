@@ -3,6 +3,7 @@
 #ifndef BMC_CACHE_DAEMON_TESTS_MEMCACHED_PROCESS_H
 #define BMC_CACHE_DAEMON_TESTS_MEMCACHED_PROCESS_H
 
+#include <netinet/in.h>
 #include <sys/types.h>
 
 #include <boost/asio/io_context.hpp>
@@ -42,6 +43,9 @@ class MemcachedProcess {
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
 };
+
+// 127.0.0.1:port.
+sockaddr_in loopback(std::uint16_t port);
 
 // A port of 127.0.0.1 that was free for TCP and UDP a moment ago.
 std::uint16_t free_port();

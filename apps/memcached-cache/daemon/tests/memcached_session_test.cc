@@ -4,11 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/write.hpp>
 #include <memory>
 
 #include "apps/memcached-cache/daemon/monotonic_time.h"
+#include "apps/memcached-cache/daemon/tests/hostile_server.h"
 #include "apps/memcached-cache/daemon/tests/memcached_process.h"
 
 namespace bmc::cache::test {
@@ -27,36 +26,6 @@ struct Story {
     return {[this] { ups++; }, [this](Error error) { downs.push_back(error); },
             [this](Error error) { failures.push_back(error); }};
   }
-};
-
-// Accepts connections one after another and sends each the same bytes, whatever it is asked.
-class HostileServer {
- public:
-  HostileServer(asio::io_context& loop, std::string says, bool closes)
-      : acceptor_(loop, {asio::ip::make_address("127.0.0.1"), 0}), says_(std::move(says)), closes_(closes) {
-    accept();
-  }
-  Endpoint endpoint() const {
-    return {asio::ip::make_address("127.0.0.1"), acceptor_.local_endpoint().port()};
-  }
-  int accepted() const { return static_cast<int>(clients_.size()); }
-
- private:
-  void accept() {
-    acceptor_.async_accept([this](const boost::system::error_code& code, asio::ip::tcp::socket client) {
-      if (code) return;
-      auto& kept = clients_.emplace_back(std::make_unique<asio::ip::tcp::socket>(std::move(client)));
-      asio::async_write(*kept, asio::buffer(says_), [this, &socket = *kept](const auto&, std::size_t) {
-        if (closes_) socket.close();
-      });
-      accept();
-    });
-  }
-
-  asio::ip::tcp::acceptor acceptor_;
-  const std::string says_;
-  const bool closes_;
-  std::vector<std::unique_ptr<asio::ip::tcp::socket>> clients_;
 };
 
 TEST(MemcachedSession, PipelinedRequestsAreAnsweredInOrder) {
