@@ -26,11 +26,13 @@
  *      (b) O failed to claim it: O itself wrote its arrival to `contended_ns`, before it was
  *          delivered. If L did not see that yet, then L's stamp was read before O was delivered: (1).
  *      (c) a reply consumed O's tag: the only datagram that answers O, or of a multi-get the one that
- *          ends with END (one thread of memcached sends them all, in order). If O is the only datagram that
- * it can be an answer to, O is answered. If an older one of the same identity was still unanswered, the reply
- * may be the older one's and O's still to come: so consuming a tag while such a one may linger writes O as in
- * (a). (d) nothing: tags of datagrams of which it is not known how they are answered are never consumed; they
- * stay until (a). So at L's grant every unanswered O is no later than `contended_ns`, or no later than
+ *          ends with END (one thread of memcached sends them all, in order). If O is the only datagram
+ *          that it can be an answer to, O is answered. If an older one of the same identity was still
+ *          unanswered, the reply may be the older one's and O's still to come: so consuming a tag while
+ *          such a one may linger writes O as in (a).
+ *      (d) nothing: tags of datagrams of which it is not known how they are answered are never
+ *          consumed; they stay until (a).
+ *      So at L's grant every unanswered O is no later than `contended_ns`, or no later than
  *      `unanswered_ns` with its bit, which is L's bit, in `unanswered`.
  *  (4) barrier_done_ns says that all that arrived before it is answered or gone. If the last release
  *      is before barrier_done_ns, an O that arrived before that release is gone: no harm. If the times
@@ -51,10 +53,10 @@
 enum lease_wish {
 	LEASE_WISH_NONE = 0, /* anything: several reply datagrams, or none, may follow */
 	/* May not fill, but is one whole command, and its answer, if numbered 0 of 1, is one datagram: a get
-   * of one key that was refused a lease, a `set`. */
+	 * of one key that was refused a lease, a `set`. */
 	LEASE_WISH_ONE_REPLY = 1,
 	/* A get of several keys. memcached 1.6 answers with a datagram for each, all numbered 0 of 1 (or empty
-   * and 0 of 0 for missing ones); the last one ends with END, and looks like that to a get of one key. */
+	 * and 0 of 0 for missing ones); the last one ends with END, and looks like that to a get of one key. */
 	LEASE_WISH_LIST = 2,
 	LEASE_WISH_FILL = 3, /* a get of one key and nothing else, nothing in flight: wants to fill */
 };
@@ -140,8 +142,7 @@ static __always_inline void lease_unanswered(struct lease *lease, __u64 tag, __u
 		shared_store(&lease->unanswered_ns, arrival_ns);
 }
 
-/* Takes the slot if its tag is `tag`, or whatever it is. Returns the tag that stood there, LEASE_BUSY if not
- * taken. */
+/* Takes the slot if its tag is `tag`, or whatever it is. Returns the tag that stood there; LEASE_BUSY: not taken. */
 static __always_inline __u64 lease_own(struct lease *lease, __u64 tag, int any)
 {
 	for (int i = 0; i < LEASE_TRIES; i++) {

@@ -8,6 +8,7 @@
 
 #include "apps/memcached-cache/coherence/observe_maps.bpf.h"
 #include "apps/memcached-cache/coherence/segment.bpf.h"
+#include "xdp/lib/checksum.bpf.h"
 
 #define CHECKSUM_STEPS_MAX 1025u /* of 64 bytes: any datagram */
 
@@ -15,7 +16,7 @@ struct datagram_sum {
 	struct __sk_buff *skb;
 	__u32 offset;
 	__u32 left;
-	__u64 sum; /* of 32-bit halves, as the CPU loads them */
+	__u64 sum;
 };
 
 static long datagram_sum_step(__u32 step, struct datagram_sum *datagram)
@@ -26,18 +27,10 @@ static long datagram_sum_step(__u32 step, struct datagram_sum *datagram)
 	if (!size || bpf_skb_load_bytes(datagram->skb, datagram->offset, chunk, (__u32)size_1_to_64(size)))
 		return loop_end();
 	for (__u32 i = 0; i < 8; i++)
-		datagram->sum += (__u32)chunk[i] + (chunk[i] >> 32);
+		datagram->sum = checksum_add(datagram->sum, chunk[i]);
 	datagram->offset += size;
 	datagram->left -= size;
 	return loop_on();
-}
-
-static __always_inline __u16 sum_fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u16)((sum & 0xffff) + (sum >> 16));
 }
 
 /* Addresses, protocol and length (RFC 768, RFC 8200 section 8.1), not folded. */
@@ -69,9 +62,9 @@ COHERENCE_FUNCTION int udp_is_damaged(struct __sk_buff *skb, const struct packet
 	datagram.left = view->length + (__u32)sizeof(struct udphdr);
 	pseudo = pseudo_header_sum(skb, datagram.left);
 	bpf_loop(CHECKSUM_STEPS_MAX, datagram_sum_step, &datagram, 0);
-	if (datagram.left || sum_fold(pseudo) == check)
+	if (datagram.left || checksum_fold(pseudo) == check)
 		return 0;
-	return sum_fold(datagram.sum + pseudo) != 0xffff;
+	return checksum_fold(datagram.sum + pseudo) != CHECKSUM_VALID;
 }
 
 #endif
