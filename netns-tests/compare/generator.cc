@@ -35,8 +35,8 @@ Channel Generator::any_channel() {
 Channel Generator::udp_channel() { return random_.chance(0.5) ? Channel::kUdp4 : Channel::kUdp6; }
 
 Step Generator::send_step() {
-  // Half of all steps read over UDP, and often what was just touched: those are the accelerated ones.
-  if (random_.chance(0.5)) {
+  // The accelerated ones.
+  if (random_.chance(options_.reads)) {
     std::string line = "get " + (random_.chance(0.6) ? last_key_ : key());
     for (uint64_t more = random_.chance(0.15) ? random_.below(8) : 0; more > 0; --more) line += " " + key();
     return wrap(udp_channel(), {line + "\r\n"});

@@ -47,8 +47,8 @@ TEST_F(ToolsTest, MemcaslapVerifiesEveryValue) {
   start_bmcd();
   store("k", "v");
   ASSERT_TRUE(becomes_served("k", "v"));
-  // (memcaslap ends its gets with a space, which the kernel leaves to memcached: what is shown is that it
-  // does.)
+  // (memcaslap's keys begin with control characters, which the kernel leaves to memcached: what is shown is
+  // that it does.)
   expect_verified(in_client(slap()));
 }
 

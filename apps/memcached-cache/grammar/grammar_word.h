@@ -38,6 +38,22 @@ GRAMMAR_INLINE __u32 grammar_text_bytes(__u64 word)
 	return (__u32)((((found & -found) >> 7) * 0x0001020304050607ull) >> 56);
 }
 
+/* The number that 1..8 digits make; GRAMMAR_NO_NUMBER if another byte is among the first `bytes` of `text`. */
+#define GRAMMAR_NO_NUMBER (~0ull)
+
+GRAMMAR_INLINE __u64 grammar_number(__u64 text, __u32 bytes)
+{
+	__u64 mask = grammar_low_bytes(bytes);
+	__u64 digits = (text & mask) - (0x3030303030303030ull & mask);
+
+	if ((digits | (digits + 0x7676767676767676ull)) & 0x8080808080808080ull)
+		return GRAMMAR_NO_NUMBER;
+	digits <<= 64 - bytes * 8; /* zeros in front: eight digits, the first in the lowest byte */
+	digits = (digits * 10 + (digits >> 8)) & 0x00ff00ff00ff00ffull;
+	digits = (digits * 100 + (digits >> 16)) & 0x0000ffff0000ffffull;
+	return (digits * 10000 + (digits >> 32)) & 0xffffffffull;
+}
+
 /* Byte `i` of a string literal as part of a little-endian word, zero past its end. */
 #define GRAMMAR_BYTE(text, i) \
 	((i) < sizeof(text) - 1 ? (__u64)(__u8)(text)[(i) % sizeof(text)] << (((i) % 8) * 8) : 0ull)

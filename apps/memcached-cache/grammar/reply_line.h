@@ -220,6 +220,68 @@ GRAMMAR_INLINE int reply_at_a_glance(struct reply_parser *p, const struct gramma
 	return 1;
 }
 
+/* The byte behind the text that begins at `at`; at least `end` if nothing of the chunk ends it. */
+GRAMMAR_INLINE __u32 reply_token_end(const struct grammar_chunk *chunk, __u32 at, __u32 end)
+{
+	__u32 i, bytes;
+
+	for (i = 0; i < GRAMMAR_CHUNK / 8 && at < end; i++) {
+		bytes = grammar_text_bytes(grammar_load(chunk, at & (GRAMMAR_CHUNK - 1)));
+		at += bytes;
+		if (bytes < 8)
+			break;
+	}
+	return at;
+}
+
+/*
+ * "VALUE <key> <flags> <bytes>\r\n" of a value that is not empty, word by word; out->next is behind it. Returns
+ * false, with nothing changed, if it is any other line or not all there: the automaton judges it.
+ */
+GRAMMAR_INLINE int reply_value_line(struct reply_parser *p, const struct grammar_chunk *chunk, __u32 begin,
+				    __u32 end, struct reply *out)
+{
+	__u32 at = begin + 6, i, bytes;
+	__u64 word = grammar_load(chunk, begin & (GRAMMAR_CHUNK - 1)), number;
+
+	if (p->state != REPLY_AT_START || (p->list && p->list != REPLY_VALUES) ||
+	    (word & GRAMMAR_MASK("VALUE ", 0)) != GRAMMAR_WORD("VALUE ", 0))
+		return 0;
+	for (i = 0; i < 2; i++) { /* key, flags */
+		at = reply_token_end(chunk, at, end);
+		if (at >= end || chunk->bytes[at & (GRAMMAR_CHUNK - 1)] != ' ')
+			return 0;
+		at++;
+	}
+	if (at >= end)
+		return 0;
+	word = grammar_load(chunk, at & (GRAMMAR_CHUNK - 1));
+	bytes = grammar_text_bytes(word);
+	if (bytes - 1 > 5 || at + bytes + 2 > end || (word >> bytes * 8 & 0xffff) != GRAMMAR_WORD("\r\n", 0))
+		return 0;
+	number = grammar_number(word, bytes);
+	if (number == 0 || number > GRAMMAR_VALUE_MAX)
+		return 0;
+	p->skip = number;
+	p->state = REPLY_DATA_CR;
+	p->list = REPLY_VALUES;
+	out->next = at + bytes + 2;
+	return 1;
+}
+
+/* The \r\n of a value at a glance: the bytes consumed, 2 or 0. */
+GRAMMAR_INLINE __u32 reply_value_end(struct reply_parser *p, const struct grammar_chunk *chunk, __u32 begin,
+				     __u32 left)
+{
+	__u64 word = grammar_load(chunk, begin & (GRAMMAR_CHUNK - 1));
+
+	if (p->state != REPLY_DATA_CR || p->list != REPLY_VALUES || left < 2 ||
+	    (word & 0xffff) != GRAMMAR_WORD("\r\n", 0))
+		return 0;
+	p->state = REPLY_AT_START;
+	return 2;
+}
+
 /* reply_feed() past the skip; begin < end. */
 GRAMMAR_INLINE int reply_feed_bytes(struct reply_parser *p, const struct grammar_chunk *chunk, __u32 begin,
 				    __u32 end, struct reply *out)
@@ -230,8 +292,13 @@ GRAMMAR_INLINE int reply_feed_bytes(struct reply_parser *p, const struct grammar
 	out->opaque = 0;
 	out->status = 0;
 	out->opcode = 0;
+	begin += reply_value_end(p, chunk, begin, end - begin);
+	if (begin >= end)
+		return REPLY_MORE;
 	if (reply_at_a_glance(p, chunk, begin, end - begin, out))
 		return REPLY_COMPLETE;
+	if (reply_value_line(p, chunk, begin, end, out))
+		return REPLY_VALUE;
 	for (i = begin; i < end; i++) {
 		GRAMMAR_OPAQUE(i);
 		if (i >= GRAMMAR_CHUNK)

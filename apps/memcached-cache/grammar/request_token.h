@@ -118,18 +118,14 @@ GRAMMAR_INLINE void request_number_text(struct request_parser *p, __u64 text, __
 		if (!bytes)
 			return;
 	}
-	digits = text - (0x3030303030303030ull & grammar_low_bytes(bytes));
-	if ((digits | (digits + 0x7676767676767676ull)) & 0x8080808080808080ull) {
+	digits = grammar_number(text, bytes);
+	if (digits == GRAMMAR_NO_NUMBER) {
 		p->marks |= REQUEST_MARK_ODD;
 		return;
 	}
 	scale *= bytes & 1 ? 10 : 1;
 	scale *= bytes & 2 ? 100 : 1;
 	scale *= bytes & 4 ? 10000 : 1;
-	digits <<= 64 - bytes * 8; /* zeros in front: eight digits, the first in the lowest byte */
-	digits = (digits * 10 + (digits >> 8)) & 0x00ff00ff00ff00ffull;
-	digits = (digits * 100 + (digits >> 16)) & 0x0000ffff0000ffffull;
-	digits = (digits * 10000 + (digits >> 32)) & 0xffffffffull;
 	p->word[2] = p->word[2] * scale + digits;
 }
 
