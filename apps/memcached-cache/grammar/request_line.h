@@ -134,13 +134,18 @@ GRAMMAR_FUNCTION int request_line_end(struct request_parser *p, struct request_c
 	return REQUEST_COMMAND;
 }
 
-/* A \r that no newline follows is part of a token: legal, but nobody means it. */
+/*
+ * A \r that no newline follows is part of a token: legal, but nobody means it. In front of or within the verb it
+ * makes another one of it, so that the line may not be as long as that of a get.
+ */
 GRAMMAR_INLINE void request_stray_return(struct request_parser *p)
 {
-	if (p->state == REQUEST_KEYS_READ)
+	if (p->state == REQUEST_KEYS_READ) {
 		request_text(p, '\r', 1);
-	else
-		p->marks |= REQUEST_MARK_BAD;
+		return;
+	}
+	p->marks |= REQUEST_MARK_BAD;
+	p->leading = GRAMMAR_LEADING_MAX + 1;
 }
 
 /* complete_nread_ascii() answers a value without its \r\n with an error; here the position is lost. */

@@ -137,6 +137,8 @@ TEST(RequestParser, LongLines) {
       {std::string(100, ' ') + padded("gets a", 3000) + "\r\n", VERB_GETS, EFFECT_READ, SHAPE_VALUES},
       {std::string(101, ' ') + padded("get a", 3000) + "\r\n", kLost},
       {padded("bget a", 3000) + "\r\n", kLost},
+      {padded("\rget a", 3000), kLost},
+      {padded("ge\rts a", 3000), kLost},
       {padded("delete a", 2048) + "\n", VERB_DELETE, EFFECT_WRITE_KEY, SHAPE_LINE, kC, "a"},
       {padded("delete a", 2049) + "\n", kLost},
       {padded("delete a", 2049), kLost},
