@@ -37,14 +37,14 @@ bool stderr_is_the_journal() {
 
 }  // namespace
 
-void set_up_log(const std::string& level) {
-  auto logger = std::make_shared<spdlog::logger>("bmcd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+void set_up_log(const std::string& level, const std::string& program) {
+  auto logger = std::make_shared<spdlog::logger>(program, std::make_shared<spdlog::sinks::stderr_sink_mt>());
   if (stderr_is_the_journal()) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<JournalPriority>('*').set_pattern("%*%v");
     logger->set_formatter(std::move(formatter));
   } else {
-    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e bmcd %l: %v");
+    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %n %l: %v");
   }
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::trace);

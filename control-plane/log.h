@@ -7,9 +7,9 @@
 
 namespace bmc {
 
-// `level` is a name from the configuration. When stderr is journald's own stream (JOURNAL_STREAM says which),
-// lines carry a "<priority>" prefix instead of a time of their own.
-void set_up_log(const std::string& level);
+// `level` is a name from the configuration, `program` whose lines they are. When stderr is journald's own
+// stream (JOURNAL_STREAM says which), lines carry a "<priority>" prefix instead of a time of their own.
+void set_up_log(const std::string& level, const std::string& program = "bmcd");
 
 }  // namespace bmc
 
