@@ -15,6 +15,8 @@ import os
 import subprocess
 import sys
 
+# Headers that are installed include each other as their users do, from there.
+PUBLIC_FOLDERS = ("apps/paxos/include",)
 SKIPPED_FOLDERS = {".git", "build", "LICENSES"}
 COMPLAINT_LINES = 12
 DUAL = "GPL-2.0-only OR Apache-2.0"
@@ -34,11 +36,14 @@ def headers_below(root):
 
 
 def generated_folders(build):
-    """Folders of generated headers: skeletons and protobuf messages."""
+    """Folders of generated headers (skeletons and protobuf messages), and those above, which they are named from."""
+    found = set()
     for folder, _, names in os.walk(build):
         if any(name.endswith((".skel.h", ".pb.h")) for name in names):
-            yield folder
-            yield os.path.dirname(folder)  # "control-plane/control.pb.h"
+            while folder not in found and folder.startswith(build):
+                found.add(folder)
+                folder = os.path.dirname(folder)
+    return sorted(found)
 
 
 def worlds(root, header):
@@ -52,7 +57,8 @@ def command(options, world, generated):
     if world == "bpf":
         return [options.bpf_clang, *BPF_FLAGS, "-I", options.system_include, "-I", options.root, "-x", "c"]
     folders = [flag for folder in [options.build, *generated] for flag in ("-isystem", folder)]
-    return [options.cxx, *CXX_FLAGS, "-I", options.root, *folders, "-x", "c++"]
+    ours = [flag for folder in ("", *PUBLIC_FOLDERS) for flag in ("-I", os.path.join(options.root, folder))]
+    return [options.cxx, *CXX_FLAGS, *ours, *folders, "-x", "c++"]
 
 
 def compile_alone(options, header, world, generated):

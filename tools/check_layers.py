@@ -95,8 +95,10 @@ def direct_violation(source, target):
         is_generic_control_plane(target)
     ):
         return "generic control-plane code knows neither the apps nor the daemon"
-    if is_paxos_core(source) and not target.startswith(("apps/paxos/core/", "apps/paxos/abi/")):
-        return "the Paxos core includes only itself and its abi/"
+    if is_paxos_core(source) and not target.startswith(
+        ("apps/paxos/core/", "apps/paxos/abi/", "apps/paxos/include/bmc/paxos/state_machine.h")
+    ):
+        return "the Paxos core includes only itself, its abi/ and the state machine's interface"
     return kernel_violation(source, target)
 
 
