@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receiving in bursts, sending in bursts, and letting fragments out slowly.
+#include "apps/paxos/runtime/udp_transport.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "apps/paxos/runtime/clock.h"
+
+namespace bmc::paxos::runtime {
+namespace {
+
+constexpr std::size_t kBurstsAtOnce = 4;                // then others of the executor have their turn
+constexpr std::size_t kQueueMax = 8192;                 // datagrams waiting for the kernel to take them
+constexpr std::size_t kFragmentedBytesMax = 16u << 20;  // of messages waiting to leave in fragments
+// 24 fragments of 1452 bytes every millisecond, 35 MB/s: a default receive buffer (208 KiB, of which each
+// takes 2.3) holds three milliseconds of that.
+constexpr std::size_t kFragmentsAtOnce = 24;
+constexpr std::chrono::milliseconds kFragmentPause{1};
+// What paths are known to take when they do not take more: IPv6's least MTU, then what every IPv4 host must.
+constexpr std::size_t kSmallerDatagrams[] = {1232, 548};
+
+}  // namespace
+
+Result<std::unique_ptr<UdpTransport>> UdpTransport::open(boost::asio::any_io_executor executor,
+                                                         std::shared_ptr<Monitor> monitor,
+                                                         const UdpConfig& config, UdpHandlers handlers) {
+  auto socket = DatagramSocket::open(executor, config.bind, config.socket_buffer_bytes);
+  if (!socket) return socket.error();
+  std::unique_ptr<UdpTransport> transport(new UdpTransport(std::move(executor), std::move(monitor), config,
+                                                           std::move(handlers), *std::move(socket)));
+  transport->wait_readable();
+  return transport;
+}
+
+UdpTransport::UdpTransport(boost::asio::any_io_executor executor, std::shared_ptr<Monitor> monitor,
+                           const UdpConfig& config, UdpHandlers handlers, DatagramSocket socket)
+    : monitor_(std::move(monitor)),
+      cluster_id_(config.cluster_id),
+      handlers_(std::move(handlers)),
+      socket_(std::move(socket)),
+      pace_timer_(std::move(executor)),
+      reassembler_(config.message_bytes_max, config.reassembly_bytes_max),
+      datagram_bytes_max_(config.datagram_bytes_max) {}
+
+void UdpTransport::wait_readable() {
+  socket_.socket().async_wait(boost::asio::ip::udp::socket::wait_read,
+                              guarded(monitor_, [this](const boost::system::error_code& error) {
+                                if (error || !receiving_) return;
+                                receive();
+                                wait_readable();
+                              }));
+}
+
+void UdpTransport::receive() {
+  for (std::size_t burst = 0; burst < kBurstsAtOnce; burst++) {
+    const std::size_t count = socket_.receive();
+    if (count == 0) return;
+    counters_.received += count;
+    for (std::size_t i = 0; i < count; i++) take(socket_.from(i), socket_.datagram(i));
+    handlers_.done();
+    if (count < DatagramSocket::kBatch) return;
+  }
+}
+
+void UdpTransport::take(const Endpoint& from, std::string_view datagram) {
+  const auto claim = fragment_claim(datagram);
+  if (!claim) {
+    handlers_.message(from, datagram);
+  } else if (claim->cluster_id != cluster_id_ || !handlers_.may_fragment(from, claim->sender)) {
+    counters_.fragments_refused++;
+  } else if (const auto message = reassembler_.add(monotonic_us(), from, datagram)) {
+    handlers_.message(from, *message);
+  }
+}
+
+void UdpTransport::send(const Endpoint& to, std::shared_ptr<const std::string> message) {
+  if (message->size() > datagram_bytes_max_) {
+    send_fragments(to, std::move(message));
+  } else if (queue_.size() < kQueueMax) {
+    queue_.push_back({to, std::move(message)});
+  } else {
+    counters_.send_dropped++;
+  }
+}
+
+// A message that is asked to be sent again while it still waits needs no second place: it is as slow as we
+// made it.
+void UdpTransport::send_fragments(const Endpoint& to, std::shared_ptr<const std::string> message) {
+  const bool is_waiting = std::any_of(fragmented_.begin(), fragmented_.end(), [&](const Fragmented& each) {
+    return each.to == to && *each.message == *message;
+  });
+  if (is_waiting) return;
+  const bool fits = fragment_count(message->size(), datagram_bytes_max_) <= kFragmentsMax;
+  if (!fits || fragmented_bytes_ + message->size() > kFragmentedBytesMax) {
+    counters_.send_dropped++;
+    return;
+  }
+  fragmented_bytes_ += message->size();
+  fragmented_.push_back({to, std::move(message), datagram_bytes_max_});
+}
+
+void UdpTransport::flush() {
+  if (!waiting_writable_) send_queue();
+  if (!pacing_ && !fragmented_.empty()) pace();
+}
+
+void UdpTransport::send_queue() {
+  std::size_t next = 0;
+  while (next < queue_.size()) {
+    const auto [count, error] = socket_.send(std::span(queue_).subspan(next));
+    counters_.sent += count;
+    next += count;
+    if (error == 0) continue;
+    if (error == EAGAIN || error == EWOULDBLOCK) break;
+    const OutgoingDatagram failed = queue_[next++];
+    refused(error);
+    const bool is_too_large = error == EMSGSIZE && failed.bytes->size() > datagram_bytes_max_;
+    if (is_too_large && !fragment_claim(*failed.bytes)) send_fragments(failed.to, failed.bytes);
+  }
+  queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(next));
+  if (!queue_.empty()) wait_writable();
+}
+
+// The path to someone takes less than we thought: from now on everyone gets less, since one setting that is
+// right for all is worth more than the few bytes.
+void UdpTransport::refused(int error) {
+  counters_.send_dropped++;
+  if (error != EMSGSIZE) return;
+  for (const std::size_t smaller : kSmallerDatagrams) {
+    if (smaller >= datagram_bytes_max_) continue;
+    datagram_bytes_max_ = smaller;
+    return;
+  }
+}
+
+void UdpTransport::wait_writable() {
+  waiting_writable_ = true;
+  socket_.socket().async_wait(boost::asio::ip::udp::socket::wait_write,
+                              guarded(monitor_, [this](const boost::system::error_code& error) {
+                                waiting_writable_ = false;
+                                if (!error) send_queue();
+                              }));
+}
+
+void UdpTransport::pace() {
+  for (std::size_t i = 0; i < kFragmentsAtOnce && !fragmented_.empty() && !waiting_writable_; i++) {
+    Fragmented& first = fragmented_.front();
+    const std::string& message = *first.message;
+    queue_.push_back({first.to, std::make_shared<const std::string>(
+                                    fragment_of(message, first.datagram_bytes, first.next++))});
+    if (first.next < fragment_count(message.size(), first.datagram_bytes)) continue;
+    fragmented_bytes_ -= message.size();
+    fragmented_.pop_front();
+  }
+  if (!waiting_writable_) send_queue();
+  pacing_ = true;
+  pace_timer_.expires_after(kFragmentPause);
+  pace_timer_.async_wait(guarded(monitor_, [this](const boost::system::error_code& error) {
+    pacing_ = false;
+    if (!error) flush();
+  }));
+}
+
+UdpCounters UdpTransport::counters() const {
+  UdpCounters all = counters_;
+  all.fragments_refused += reassembler_.malformed();
+  all.reassembly_given_up = reassembler_.given_up();
+  return all;
+}
+
+Endpoint UdpTransport::local_endpoint() { return socket_.socket().local_endpoint(); }
+
+}  // namespace bmc::paxos::runtime

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages over UDP: one datagram where it fits, fragments where not. Used by replicas and clients; who may
+// send what is for them to say. Everything is called under the monitor's lock, the handler and `done` too.
+#ifndef BMC_PAXOS_RUNTIME_UDP_TRANSPORT_H
+#define BMC_PAXOS_RUNTIME_UDP_TRANSPORT_H
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "apps/paxos/runtime/datagram_socket.h"
+#include "apps/paxos/runtime/fragment.h"
+#include "apps/paxos/runtime/monitor.h"
+
+namespace bmc::paxos::runtime {
+
+struct UdpConfig {
+  Endpoint bind;
+  std::uint64_t cluster_id = 0;
+  std::size_t datagram_bytes_max = 1452;
+  std::size_t message_bytes_max = 0;  // of a message in fragments
+  std::size_t reassembly_bytes_max = 0;
+  std::uint32_t socket_buffer_bytes = 0;
+};
+
+struct UdpHandlers {
+  // A whole message, to be decoded; `bytes` are valid during the call.
+  std::function<void(const Endpoint& from, std::string_view bytes)> message;
+  // Whether fragments said to be from this sender are taken from this address.
+  std::function<bool(const Endpoint& from, std::uint8_t sender)> may_fragment;
+  // After a burst of messages: the time to act on them together, and to flush().
+  std::function<void()> done;
+};
+
+struct UdpCounters {
+  std::uint64_t received = 0;  // datagrams
+  std::uint64_t sent = 0;
+  std::uint64_t send_dropped = 0;       // the queue was full, or the kernel refused
+  std::uint64_t fragments_refused = 0;  // malformed, of another cluster, or from nobody we know
+  std::uint64_t reassembly_given_up = 0;
+};
+
+class UdpTransport {
+ public:
+  static Result<std::unique_ptr<UdpTransport>> open(boost::asio::any_io_executor executor,
+                                                    std::shared_ptr<Monitor> monitor, const UdpConfig& config,
+                                                    UdpHandlers handlers);
+
+  // Sends nothing before flush().
+  void send(const Endpoint& to, std::shared_ptr<const std::string> message);
+  void flush();
+
+  // From now on nothing is received. What is queued can still be flushed.
+  void stop_receiving() { receiving_ = false; }
+
+  UdpCounters counters() const;
+  Endpoint local_endpoint();
+  std::size_t datagram_bytes_max() const { return datagram_bytes_max_; }
+
+ private:
+  // A message on its way in fragments.
+  struct Fragmented {
+    Endpoint to;
+    std::shared_ptr<const std::string> message;
+    std::size_t datagram_bytes = 0;
+    std::size_t next = 0;  // fragment to be sent
+  };
+
+  UdpTransport(boost::asio::any_io_executor executor, std::shared_ptr<Monitor> monitor,
+               const UdpConfig& config, UdpHandlers handlers, DatagramSocket socket);
+
+  void wait_readable();
+  void receive();
+  void take(const Endpoint& from, std::string_view datagram);
+  void send_fragments(const Endpoint& to, std::shared_ptr<const std::string> message);
+  void send_queue();
+  void refused(int error);
+  void wait_writable();
+  void pace();
+
+  const std::shared_ptr<Monitor> monitor_;
+  const std::uint64_t cluster_id_;
+  const UdpHandlers handlers_;
+  DatagramSocket socket_;
+  boost::asio::steady_timer pace_timer_;
+  Reassembler reassembler_;
+  std::size_t datagram_bytes_max_;  // lowered when a path takes less
+  std::vector<OutgoingDatagram> queue_;
+  std::deque<Fragmented> fragmented_;  // leave slowly, so that they fit into the receiver's buffer
+  std::size_t fragmented_bytes_ = 0;
+  bool receiving_ = true;
+  bool waiting_writable_ = false;
+  bool pacing_ = false;
+  UdpCounters counters_;
+};
+
+}  // namespace bmc::paxos::runtime
+
+#endif
