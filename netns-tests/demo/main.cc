@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // bmc-demo, behind `./bmc demo`: the same traffic at memcached alone and at memcached with bmcd, on this
 // machine. Exit status: 0 all right, 1 wrong replies were seen, 2 it could not run, 130 interrupted.
-#include <pthread.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -22,6 +20,7 @@
 #include "netns-tests/lib/lab.h"
 #include "netns-tests/lib/lab_error.h"
 #include "netns-tests/lib/process.h"
+#include "netns-tests/lib/signal_stop.h"
 
 namespace bmc::demo {
 namespace {
@@ -41,32 +40,6 @@ struct Options {
 };
 
 struct Interrupted {};
-
-// Requests a stop on Ctrl-C and SIGTERM. The signals are blocked everywhere and waited for in one thread; it
-// must be made before any other thread.
-class SignalStop {
- public:
-  SignalStop() {
-    sigemptyset(&signals_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals_, signal);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    thread_ = std::thread([this] {
-      int signal = 0;
-      sigwait(&signals_, &signal);
-      source_.request_stop();
-    });
-  }
-  ~SignalStop() {
-    pthread_kill(thread_.native_handle(), SIGUSR1);
-    thread_.join();
-  }
-  std::stop_token token() const { return source_.get_token(); }
-
- private:
-  sigset_t signals_;
-  std::stop_source source_;
-  std::thread thread_;
-};
 
 template <typename T>
 T unwrap(Result<T> result) {
@@ -217,7 +190,7 @@ void declare_options(CLI::App& app, Options& options) {
 }
 
 int run(const Options& options) {
-  const SignalStop signals;
+  const lab::SignalStop signals;
   try {
     if (!options.plain_only && !std::filesystem::exists(options.bmcd))
       throw lab::LabError("no bmcd at '" + options.bmcd + "': build it, or give --bmcd PATH or --plain-only");

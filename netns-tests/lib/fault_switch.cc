@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packet sockets on two veth ends and a timer queue; see fault_switch.h.
+// Packet sockets on veth ends and a timer queue; see fault_switch.h.
 #include "netns-tests/lib/fault_switch.h"
 
 #include <linux/if_packet.h>
@@ -27,15 +27,21 @@ Fd open_port(const Netns& netns, const std::string& device) {
   return open_packet_socket(device, kReceiveBuffer);
 }
 
+uint64_t mac_at(const std::vector<uint8_t>& frame, size_t offset) {
+  uint64_t mac = 0;
+  for (size_t i = 0; i < ETH_ALEN; ++i) mac = mac << 8 | frame[offset + i];
+  return mac;
+}
+
 }  // namespace
 
-FaultSwitch::FaultSwitch(const Netns& netns, const std::string& writer_device,
-                         const std::string& server_device, uint64_t seed)
-    : seed_(seed) {
-  ports_[0].socket = open_port(netns, writer_device);
-  ports_[1].socket = open_port(netns, server_device);
-  ports_[0].out = ports_[1].socket.get();
-  ports_[1].out = ports_[0].socket.get();
+FaultSwitch::FaultSwitch(const Netns& netns, const std::vector<std::string>& devices, uint64_t seed)
+    : seed_(seed), ports_(devices.size()) {
+  for (size_t i = 0; i < devices.size(); ++i) {
+    ports_[i].socket = open_port(netns, devices[i]);
+    ports_[i].blocked.assign(devices.size(), false);
+    ports_[i].blocked[i] = true;
+  }
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -44,19 +50,23 @@ FaultSwitch::~FaultSwitch() {
   thread_.join();
 }
 
-void FaultSwitch::set_faults(Direction direction, const PathFaults& faults) {
+void FaultSwitch::set_faults(size_t port, const PathFaults& faults) {
   const std::lock_guard lock(mutex_);
-  ports_[static_cast<int>(direction)].faults = faults;
+  ports_.at(port).faults = faults;
 }
 
 void FaultSwitch::set_faults(const PathFaults& faults) {
-  set_faults(Direction::kToServer, faults);
-  set_faults(Direction::kToWriter, faults);
+  for (size_t port = 0; port < ports_.size(); ++port) set_faults(port, faults);
 }
 
-SwitchCounts FaultSwitch::counts(Direction direction) const {
+void FaultSwitch::set_blocked(size_t from, size_t to, bool blocked) {
   const std::lock_guard lock(mutex_);
-  return ports_[static_cast<int>(direction)].counts;
+  if (from != to) ports_.at(from).blocked.at(to) = blocked;
+}
+
+SwitchCounts FaultSwitch::counts(size_t port) const {
+  const std::lock_guard lock(mutex_);
+  return ports_.at(port).counts;
 }
 
 bool FaultSwitch::wait_drained(Deadline deadline) const {
@@ -65,12 +75,13 @@ bool FaultSwitch::wait_drained(Deadline deadline) const {
 }
 
 void FaultSwitch::loop() {
-  pollfd polled[2] = {{ports_[0].socket.get(), POLLIN, 0}, {ports_[1].socket.get(), POLLIN, 0}};
+  std::vector<pollfd> polled;
+  for (const auto& port : ports_) polled.push_back({port.socket.get(), POLLIN, 0});
   int64_t wake_ns = 0;
   while (!stop_) {
     const int64_t wait = std::clamp<int64_t>(wake_ns - now_ns(), 0, 5 * kMillisecond);
     const timespec timeout{0, wait};
-    ppoll(polled, 2, &timeout, nullptr);
+    ppoll(polled.data(), polled.size(), &timeout, nullptr);
     const std::lock_guard lock(mutex_);
     const int64_t now = now_ns();
     for (auto& port : ports_) {
@@ -100,8 +111,7 @@ void FaultSwitch::mistreat(Port& port, std::vector<uint8_t> frame) {
   if (!harmed) return forward(port, frame);
 
   const uint64_t nth = port.packets_of_flow[view.flow]++;
-  const uint64_t direction = static_cast<uint64_t>(&port - ports_);
-  Random random(mix64(seed_ ^ mix64(view.flow)) ^ mix64(nth * 2 + direction));
+  Random random(mix64(seed_ ^ mix64(view.flow)) ^ mix64(nth * ports_.size() + number_of(port)));
   if (random.chance(faults.drop)) {
     ++port.counts.dropped;
     return;
@@ -130,7 +140,21 @@ void FaultSwitch::mistreat(Port& port, std::vector<uint8_t> frame) {
 }
 
 void FaultSwitch::forward(Port& port, const std::vector<uint8_t>& frame) {
-  if (send(port.out, frame.data(), frame.size(), 0) < 0) {
+  if (frame.size() < ETH_HLEN) return;
+  port_of_mac_[mac_at(frame, ETH_ALEN)] = number_of(port);
+  const bool group = (frame[0] & 1) != 0;
+  const auto known = group ? port_of_mac_.end() : port_of_mac_.find(mac_at(frame, 0));
+  if (known != port_of_mac_.end()) return send_out(port, known->second, frame);
+  for (size_t to = 0; to < ports_.size(); ++to)
+    if (to != number_of(port)) send_out(port, to, frame);
+}
+
+void FaultSwitch::send_out(Port& port, size_t to, const std::vector<uint8_t>& frame) {
+  if (port.blocked[to]) {
+    ++port.counts.blocked;
+    return;
+  }
+  if (send(ports_[to].socket.get(), frame.data(), frame.size(), 0) < 0) {
     ++port.counts.refused;
     return;
   }

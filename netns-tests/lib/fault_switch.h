@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A two-port Ethernet switch in user space that loses, repeats, delays, reorders and corrupts packets.
-// Sits on the writers' path of a Lab; owned by it, driven by tests and by the hammer's fault injector.
+// An Ethernet switch in user space that loses, repeats, delays, reorders and corrupts packets, and cuts ports
+// off from each other. Sits on the writers' path of a Lab (two ports) and between the replicas of a Paxos
+// cluster; driven by tests, the hammer's fault injector and the nemesis.
 #ifndef BMC_NETNS_TESTS_FAULT_SWITCH_H
 #define BMC_NETNS_TESTS_FAULT_SWITCH_H
 
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "netns-tests/lib/clock.h"
@@ -34,22 +36,33 @@ struct PathFaults {
 struct SwitchCounts {
   uint64_t forwarded = 0, dropped = 0, duplicated = 0, reordered = 0, delayed = 0, corrupted = 0;
   uint64_t refused = 0;  ///< the kernel would not take a frame (longer than the MTU, no buffer)
+  uint64_t blocked = 0;  ///< there was no way from its port to the other
 };
 
+/// Of a switch of two ports: the number of the port where its packets come in.
 enum class Direction { kToServer = 0, kToWriter = 1 };
 
+/// Port i is devices[i]. Learns who is behind which port, and floods what it does not know.
 class FaultSwitch {
  public:
-  FaultSwitch(const Netns& netns, const std::string& writer_device, const std::string& server_device,
-              uint64_t seed);
+  FaultSwitch(const Netns& netns, const std::vector<std::string>& devices, uint64_t seed);
   ~FaultSwitch();
   FaultSwitch(const FaultSwitch&) = delete;
   FaultSwitch& operator=(const FaultSwitch&) = delete;
 
-  void set_faults(Direction direction, const PathFaults& faults);
-  /// Both directions.
+  /// Of packets that come in at `port`.
+  void set_faults(size_t port, const PathFaults& faults);
+  void set_faults(Direction direction, const PathFaults& faults) {
+    set_faults(static_cast<size_t>(direction), faults);
+  }
+  /// Of all packets.
   void set_faults(const PathFaults& faults);
-  SwitchCounts counts(Direction direction) const;
+
+  /// Whether packets that came in at `from` may leave at `to`; the way back is another matter.
+  void set_blocked(size_t from, size_t to, bool blocked);
+
+  SwitchCounts counts(size_t port) const;
+  SwitchCounts counts(Direction direction) const { return counts(static_cast<size_t>(direction)); }
 
   /// Waits until every packet that entered before the call has left (or was dropped).
   bool wait_drained(Deadline deadline) const;
@@ -62,10 +75,10 @@ class FaultSwitch {
     uint64_t release_count;  ///< or when the port has forwarded this many; UINT64_MAX: only by time
   };
   struct Port {
-    Fd socket;  ///< frames come in here
-    int out = -1;
+    Fd socket;
     PathFaults faults;
     SwitchCounts counts;
+    std::vector<bool> blocked;  ///< the ports that its packets do not reach
     std::map<uint64_t, uint64_t> packets_of_flow;
     std::vector<Held> held;
     uint64_t forwarded = 0;
@@ -75,13 +88,16 @@ class FaultSwitch {
   void receive(Port& port);
   void mistreat(Port& port, std::vector<uint8_t> frame);
   void forward(Port& port, const std::vector<uint8_t>& frame);
+  void send_out(Port& port, size_t to, const std::vector<uint8_t>& frame);
+  size_t number_of(const Port& port) const { return static_cast<size_t>(&port - ports_.data()); }
   void release_due(Port& port, int64_t now);
   int64_t next_release_ns() const;
   void publish_drained(int64_t looked_at_ns);
 
   uint64_t seed_;
   mutable std::mutex mutex_;
-  Port ports_[2];
+  std::vector<Port> ports_;
+  std::unordered_map<uint64_t, size_t> port_of_mac_;
   int64_t last_look_ns_ = 0;
   std::atomic<int64_t> drained_through_ns_{0};
   std::atomic<bool> stop_{false};

@@ -111,7 +111,7 @@ void Lab::add_faulty_path(uint64_t seed) {
   }
   address_link(*faulty_link_, *writer_);
   receive_at_once(*middle_, "to-server");
-  switch_ = std::make_unique<FaultSwitch>(*middle_, "to-writer", "to-server", seed);
+  switch_ = std::make_unique<FaultSwitch>(*middle_, std::vector<std::string>{"to-writer", "to-server"}, seed);
 }
 
 }  // namespace bmc::lab

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// SignalStop: Ctrl-C and SIGTERM as a stop_token, so that a program takes down what it built. Used by the
+// demos.
+#ifndef BMC_NETNS_TESTS_SIGNAL_STOP_H
+#define BMC_NETNS_TESTS_SIGNAL_STOP_H
+
+#include <pthread.h>
+
+#include <csignal>
+#include <stop_token>
+#include <thread>
+
+namespace bmc::lab {
+
+/// The signals are blocked everywhere and waited for in one thread; it must be made before any other thread.
+class SignalStop {
+ public:
+  SignalStop() {
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, kWakeUp}) sigaddset(&signals_, signal);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::thread([this] {
+      int signal = 0;
+      sigwait(&signals_, &signal);
+      source_.request_stop();
+    });
+  }
+  ~SignalStop() {
+    pthread_kill(thread_.native_handle(), kWakeUp);
+    thread_.join();
+  }
+  SignalStop(const SignalStop&) = delete;
+  SignalStop& operator=(const SignalStop&) = delete;
+
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  static constexpr int kWakeUp = SIGUSR1;
+
+  sigset_t signals_;
+  std::stop_source source_;
+  std::thread thread_;
+};
+
+}  // namespace bmc::lab
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// A cluster of paxos-kv processes, each with a namespace and a disk of its own. Used by the nemesis and the
+// demo.
+#ifndef BMC_NETNS_TESTS_PAXOS_CLUSTER_KV_CLUSTER_H
+#define BMC_NETNS_TESTS_PAXOS_CLUSTER_KV_CLUSTER_H
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netns-tests/paxos/cluster/mesh.h"
+#include "netns-tests/paxos/cluster/replica_process.h"
+
+namespace bmc::cluster {
+
+enum class Store : std::uint8_t {
+  kPaxosKv,
+  kUnreplicated,  // a memcached on every replica that knows nothing of the others: no linearizable store
+};
+
+struct ClusterOptions {
+  std::size_t replicas = 5;
+  std::string durability = "wal";  // or "memory"
+  std::string reads_at = "here";   // or "leader": who answers reads; both are linearizable
+  Store store = Store::kPaxosKv;
+  std::optional<std::uint64_t> fault_seed{};  // none: no faults but of processes
+  std::uint64_t disk_megabytes = 96;          // of a tmpfs each; 0: a directory on the real disk
+};
+
+// What a replica says of itself.
+struct ReplicaReport {
+  std::string role;  // as the library's name_of(): "leader", "backup", …
+  std::uint64_t view = 0;
+  std::size_t leader = 0;
+  std::uint64_t commit = 0;
+  std::uint64_t applied = 0;
+};
+
+class KvCluster {
+ public:
+  // Formats and starts all; returns when there is a leader that serves. Throws lab::LabError.
+  explicit KvCluster(const ClusterOptions& options);
+  KvCluster(const KvCluster&) = delete;
+  KvCluster& operator=(const KvCluster&) = delete;
+
+  const ClusterOptions& options() const { return options_; }
+  const Mesh& mesh() const { return mesh_; }
+  Mesh& mesh() { return mesh_; }
+  std::size_t size() const { return replicas_.size(); }
+  ReplicaProcess& replica(std::size_t index) { return *replicas_.at(index); }
+  // Where clients reach a replica.
+  lab::Endpoint client_endpoint(std::size_t replica) const;
+
+  // Nothing when it does not answer.
+  std::optional<ReplicaReport> report(std::size_t replica) const;
+  // The leader that serves in the highest view, if one says so now.
+  std::optional<std::size_t> leader() const;
+
+  // Waits until every replica follows one leader, in one view, and has applied all that is committed. Without
+  // load.
+  bool wait_settled(lab::Deadline deadline) const;
+  // As above without the last condition, which does not hold for long under load.
+  bool wait_following(lab::Deadline deadline) const;
+  // Once settled: what is not the same in the replicas' states, as far as each can be asked: the number of
+  // items, their bytes, and each key's value and cas unique (a replica's own only with reads_at "here").
+  // Empty: they are equal.
+  std::string difference_of_states(const std::vector<std::string>& keys) const;
+  // What each replica says of itself, a line each.
+  std::string describe() const;
+
+ private:
+  // What `stats` tells; empty when there is no answer.
+  using Statistics = std::map<std::string, std::string>;
+
+  void format(std::size_t replica);
+  std::vector<std::string> command_line(std::size_t replica) const;
+  Statistics statistics(std::size_t replica, const std::string& section) const;
+  std::string configuration_path(std::size_t replica) const;
+  std::optional<std::vector<ReplicaReport>> all_following() const;
+
+  ClusterOptions options_;
+  Mesh mesh_;
+  std::vector<std::unique_ptr<ReplicaProcess>> replicas_;
+};
+
+}  // namespace bmc::cluster
+
+#endif

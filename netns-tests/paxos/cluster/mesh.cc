@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Building it with ip(8) and ethtool(8); see mesh.h.
+#include "netns-tests/paxos/cluster/mesh.h"
+
+#include <cstdio>
+
+#include "netns-tests/lib/process.h"
+
+namespace bmc::cluster {
+namespace {
+
+using lab::run_checked;
+
+constexpr const char* kBridge = "bridge";
+constexpr const char* kDevice = "eth0";  // in each member's namespace
+constexpr std::size_t kClientsHost = 100;
+
+std::string port_device(std::size_t port) { return "port" + std::to_string(port); }
+
+std::string mac(std::size_t port) {
+  char text[18];
+  std::snprintf(text, sizeof(text), "02:bc:00:98:00:%02x", static_cast<unsigned>(port & 0xff));
+  return text;
+}
+
+}  // namespace
+
+Mesh::Mesh(std::size_t replicas, std::optional<std::uint64_t> fault_seed) {
+  for (std::size_t i = 0; i < replicas; ++i)
+    replicas_.push_back(std::make_unique<lab::Netns>("replica" + std::to_string(i)));
+  for (std::size_t i = 0; i < replicas; ++i) plug_in(*replicas_[i], i);
+  plug_in(clients_, clients_port());
+  for (std::size_t i = 0; i < replicas; ++i) introduce(*replicas_[i], i);
+  introduce(clients_, clients_port());
+
+  std::vector<std::string> ports;
+  for (std::size_t port = 0; port <= clients_port(); ++port) ports.push_back(port_device(port));
+  if (fault_seed) {
+    switch_ = std::make_unique<lab::FaultSwitch>(middle_, ports, *fault_seed);
+    return;
+  }
+  run_checked({"ip", "-n", middle_.name(), "link", "add", kBridge, "type", "bridge"});
+  run_checked({"ip", "-n", middle_.name(), "link", "set", kBridge, "up"});
+  for (const std::string& port : ports)
+    run_checked({"ip", "-n", middle_.name(), "link", "set", port, "master", kBridge});
+}
+
+lab::Endpoint Mesh::address(std::size_t replica, std::uint16_t port) const {
+  const std::size_t host = replica == clients_port() ? kClientsHost : replica + 1;
+  return {"10.98.0." + std::to_string(host), port};
+}
+
+void Mesh::plug_in(const lab::Netns& netns, std::size_t port) {
+  const std::string far = port_device(port);
+  run_checked({"ip", "link", "add", kDevice, "netns", netns.name(), "type", "veth", "peer", "name", far,
+               "netns", middle_.name()});
+  // Segments as they will be on the wire, with complete checksums; nothing merged on the way into the switch.
+  run_checked({"ethtool", "-K", kDevice, "tx", "off", "gro", "off"}, &netns);
+  run_checked({"ethtool", "-K", far, "tx", "off", "gro", "off"}, &middle_);
+  run_checked({"ip", "-n", middle_.name(), "link", "set", far, "up", "addrgenmode", "none"});
+  run_checked(
+      {"ip", "-n", netns.name(), "link", "set", kDevice, "address", mac(port), "addrgenmode", "none"});
+  run_checked({"ip", "-n", netns.name(), "addr", "add", address(port, 0).ip + "/24", "dev", kDevice});
+  run_checked({"ip", "-n", netns.name(), "link", "set", kDevice, "up"});
+}
+
+void Mesh::introduce(const lab::Netns& netns, std::size_t own_port) const {
+  for (std::size_t port = 0; port <= clients_port(); ++port)
+    if (port != own_port)
+      run_checked({"ip", "-n", netns.name(), "neigh", "replace", address(port, 0).ip, "lladdr", mac(port),
+                   "dev", kDevice, "nud", "permanent"});
+}
+
+}  // namespace bmc::cluster
