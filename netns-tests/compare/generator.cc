@@ -4,9 +4,22 @@
 
 #include <algorithm>
 
+#include "apps/memcached-cache/grammar/reference/reference_request.h"
 #include "netns-tests/lib/udp_client.h"
 
 namespace bmc::compare {
+namespace {
+
+/// Whether the end of `commands` is sure, and whose each reply is: a meta command with `q` may answer or not.
+bool keeps_position(std::string_view commands) {
+  const reference::RequestStream stream = reference::parse_requests(commands, 0);
+  return !stream.lost && stream.at_boundary &&
+         std::none_of(stream.events.begin(), stream.events.end(), [](const reference::RequestEvent& event) {
+           return (event.command.flags & (REQUEST_QUIET | REQUEST_BINARY)) == REQUEST_QUIET;
+         });
+}
+
+}  // namespace
 
 Generator::Generator(uint64_t seed, GeneratorOptions options) : random_(seed), options_(options) {}
 
@@ -53,6 +66,8 @@ Step Generator::send_step() {
   Commands all;
   for (uint64_t count = random_.chance(0.3) ? 1 + random_.below(6) : 1; count > 0; --count) {
     Commands one = is_binary(channel) ? binary_command() : text_command();
+    while (options_.well_formed && !keeps_position(one.bytes))
+      one = is_binary(channel) ? binary_command() : text_command();
     // What makes the server close, or wait for more, goes alone: what else it had read by then is chance.
     one.alone = one.alone || one.may_hang;
     if (one.alone && !all.bytes.empty()) continue;

@@ -15,7 +15,7 @@ namespace bmc::compare {
 
 struct GeneratorOptions {
   bool udp_gets_only = false;  ///< over UDP nothing but well-formed get
-  bool well_formed = false;    ///< nothing whose extent only memcached can tell
+  bool well_formed = false;    ///< over TCP nothing that makes bmcd lose a connection's position
   double reads = 0.5;          ///< share of steps that read over UDP, often what was just touched
   double scenes = 0.0002;      ///< share of steps that begin a scene about expiry (some seconds each)
 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Restarts and kills of memcached and of bmcd. Run by ctest, label netns.
+#include <filesystem>
+
 #include "netns-tests/tests/accelerated.h"
 #include "netns-tests/tests/steady_load.h"
 
@@ -83,6 +85,31 @@ TEST_F(RestartTest, OfBmcdLosesNothingAndKeepsTheCache) {
   }
   load.stop();
   EXPECT_GT(load.answered(), 1000u);
+  EXPECT_EQ(load.lost(), 0u);
+  EXPECT_EQ(load.wrong(), 0u);
+}
+
+// A bmcd whose maps have another layout finds pins that it cannot adopt. (Pins without their version are of
+// none.)
+TEST_F(RestartTest, AnUpgradeToAnotherLayoutLosesNothing) {
+  start();
+  store("k", "v");
+  store("other", "0");
+  ASSERT_TRUE(becomes_served("k", "v"));
+  ASSERT_TRUE(becomes_served("other", "0"));
+  SteadyLoad load(lab_.client(), lab_.link().server(), "k", hit("k", "v"));
+  ASSERT_TRUE(load.wait_answered(200, Deadline::in_ms(5000)));
+  ASSERT_TRUE(bmcd_->stop()) << bmcd_->process().output();
+  ASSERT_TRUE(std::filesystem::remove(bmcd_->pin_directory() + "/version"));
+  bmcd_->start_again();
+  for (int i = 1; i < 300; ++i) {
+    store("other", std::to_string(i));
+    ASSERT_EQ(ask("other"), hit("other", std::to_string(i)));
+  }
+  EXPECT_TRUE(becomes_served("other", "299"));
+  EXPECT_TRUE(becomes_served("k", "v"));
+  EXPECT_GT(bmcd_->packets("tc", "fill", "ok"), 0) << "the old cache was adopted";
+  load.stop();
   EXPECT_EQ(load.lost(), 0u);
   EXPECT_EQ(load.wrong(), 0u);
 }
