@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/paxos/core/codec.h"
 
-#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 #include <optional>
 
-#include "apps/paxos/core/crc32c.h"
+#include "apps/paxos/core/wire_header.h"
 
 namespace bmc::paxos {
 
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "header fields are read as they lie");
 
 constexpr std::uint8_t kFirstType = PAXOS_PREPARE;
 constexpr std::uint8_t kLastType = PAXOS_CHECKPOINT;
@@ -78,29 +74,22 @@ const char* text_of(Refusal reason) {
 
 std::string encode(const Message& message, std::uint64_t cluster_id, std::uint32_t epoch) {
   check(message.body != nullptr, "a message without a body; an empty one is a body");
-  check(message.body->size() <= std::numeric_limits<std::uint32_t>::max(), "a body of 4 GiB or more");
   check(is_type(static_cast<std::uint8_t>(message.type)), "a type that does not exist");
   check(!(message.flags & ~PAXOS_FLAGS_KNOWN), "a flag that does not exist");
   paxos_header header{};
-  header.magic = PAXOS_MAGIC;
-  header.version = PAXOS_WIRE_VERSION;
   header.type = static_cast<std::uint8_t>(message.type);
-  header.flags = static_cast<std::uint8_t>(message.flags | PAXOS_FLAG_BODY_CRC);
-  header.hdr_words = PAXOS_HEADER_WORDS;
+  header.flags = message.flags;
   header.cluster_id = cluster_id;
   header.epoch = epoch;
   header.sender = message.sender;
   header.ack_level = message.ack_level;
-  header.frag_cnt = 1;
   header.view = message.view;
   header.op = message.op;
   header.commit = message.commit;
   header.chain = message.chain;
   header.incarnation = message.incarnation;
-  header.body_len = static_cast<std::uint32_t>(message.body->size());
-  header.body_crc32c = crc32c(*message.body);
   header.echo = message.echo;
-  header.hdr_hash = paxos_header_hash(&header);
+  seal(header, *message.body);
 
   std::string bytes;
   bytes.reserve(sizeof(header) + message.body->size());

@@ -44,13 +44,21 @@ Result<std::unique_ptr<Disk>> make_disk(const Options& options) {
   return *std::move(disk);
 }
 
+// The same sentence, whether the directory is missing or empty.
+Error error_of_start(const Options& options, const bmc::Error& error) {
+  if (error.code != ENOENT) return public_error(error);
+  return {ErrorCode::not_formatted, options.data_directory +
+                                        " holds no replica: run `format` if its cluster is new, `recover` if "
+                                        "the replica has lost its disk"};
+}
+
 Result<Opened> open_storage(const Options& options) {
   auto disk = open_posix_disk(options.data_directory);
-  if (!disk) return public_error(disk.error());
+  if (!disk) return error_of_start(options, disk.error());
   Opened opened;
   opened.disk = *std::move(disk);
   auto store = ReplicaStore::open(*opened.disk, identity_of(options), opened.restored);
-  if (!store) return public_error(store.error());
+  if (!store) return error_of_start(options, store.error());
   opened.store = *std::move(store);
   return opened;
 }

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/paxos/storage/log_record.h"
 
-#include <bit>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <limits>
 
-#include "apps/paxos/core/crc32c.h"
+#include "apps/paxos/core/wire_header.h"
 
 namespace bmc::paxos {
 
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "the fields are written as they lie");
 
 // In front of the batch; with it, the body that the header's checksum is of.
 struct Place {
@@ -37,11 +31,6 @@ bool is_kind(std::uint8_t type) {
 }  // namespace
 
 void append_record(std::string& bytes, const LogOwner& owner, const LogRecord& record) {
-  const std::size_t body_bytes = sizeof(Place) + record.batch.size();
-  if (body_bytes > std::numeric_limits<std::uint32_t>::max()) {
-    std::fprintf(stderr, "bmc: a log entry of 4 GiB or more\n");
-    std::abort();
-  }
   const std::size_t start = bytes.size();
   const Place place{.sequence = record.sequence, .durable = record.durable};
   bytes.append(sizeof(paxos_header), '\0');
@@ -50,24 +39,17 @@ void append_record(std::string& bytes, const LogOwner& owner, const LogRecord& r
   const std::string_view body = std::string_view(bytes).substr(start + sizeof(paxos_header));
 
   paxos_header header{};
-  header.magic = PAXOS_MAGIC;
-  header.version = PAXOS_WIRE_VERSION;
   header.type = static_cast<std::uint8_t>(record.kind);
-  header.flags = PAXOS_FLAG_BODY_CRC;
-  header.hdr_words = PAXOS_HEADER_WORDS;
   header.cluster_id = owner.cluster_id;
   header.sender = owner.index;
   header.ack_level = PAXOS_ACK_DURABLE;
-  header.frag_cnt = 1;
   header.view = record.view;
   header.op = record.op;
   header.chain = record.chain;
   header.incarnation = record.incarnation;
-  header.body_len = static_cast<std::uint32_t>(body_bytes);
-  header.body_crc32c = crc32c(body);
-  header.hdr_hash = paxos_header_hash(&header);
+  seal(header, body);
   std::memcpy(bytes.data() + start, &header, sizeof(header));
-  bytes.append(padding_after(body_bytes), '\0');
+  bytes.append(padding_after(bytes.size() - start), '\0');
 }
 
 std::variant<FoundRecord, const char*> read_record(std::string_view bytes, const LogOwner& owner) {

@@ -268,9 +268,7 @@ bmc::Result<std::unique_ptr<ReplicaStore>> ReplicaStore::open(Disk& disk, const 
     if (*contents) {
       return bmc::Error{EBADMSG, "superblock: missing, but there is a log or a checkpoint: run `recover`"};
     }
-    return bmc::Error{ENOENT,
-                      "the directory holds no replica: run `format` if its cluster is new, `recover` if "
-                      "the replica has lost its disk"};
+    return bmc::Error{ENOENT, "the disk holds no replica"};
   }
   if (!superblock) return superblock.error();
   const Identity& found = superblock->content().identity;

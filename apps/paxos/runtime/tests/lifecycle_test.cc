@@ -34,7 +34,13 @@ class LifecycleTest : public testing::Test {
 };
 
 TEST_F(LifecycleTest, OnlyWhatIsFormattedStarts) {
-  expect_error(start(), ErrorCode::not_formatted);
+  for (const bool there : {false, true}) {
+    if (there) std::filesystem::create_directory(options_.data_directory);
+    const auto started = start();
+    expect_error(started, ErrorCode::not_formatted);
+    EXPECT_TRUE(started.error().what.starts_with(options_.data_directory + " holds no replica: run `format`"))
+        << started.error().what;
+  }
   ASSERT_TRUE(format(options_));
   EXPECT_TRUE(start());
   expect_error(format(options_), ErrorCode::already_formatted);
