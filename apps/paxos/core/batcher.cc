@@ -21,6 +21,7 @@ constexpr std::uint32_t kTimeTag =
 constexpr std::uint32_t kRequestTag =
     WireFormatLite::MakeTag(body::Batch::kRequestsFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 constexpr std::size_t kTimeBytesMax = 11;  // tag and varint
+constexpr Micros kGatheringPart = 4;       // of a round
 
 std::uint8_t* write(const std::string& bytes, std::uint8_t* to) {
   return std::copy(bytes.begin(), bytes.end(), to);
@@ -41,6 +42,34 @@ void Batcher::add(Waiting request) {
   pipeline_[request.client] = request.number;
   queue_bytes_ += bytes_in_batch(request);
   queue_.push_back(std::move(request));
+  ++round_.asked_since;
+}
+
+void Batcher::observe(Micros now, bool in_flight) {
+  if (in_flight == round_.is_on) return;
+  round_.is_on = in_flight;
+  if (in_flight) {
+    round_.began = now;
+    round_.answered = 0;
+  } else {
+    round_.ended = now;
+    round_.asked_since = 0;
+  }
+}
+
+bool Batcher::is_due(Micros now) const {
+  if (options_.batch_requests_max == 1) return true;
+  if (round_.is_on && batch_is_full()) return true;
+  if (!round_.is_on && round_.asked_since >= round_.answered) return true;
+  return now >= due_at();
+}
+
+Micros Batcher::due_at() const {
+  return round_.is_on ? queue_.front().since + options_.batch_delay_us : gathered_at();
+}
+
+Micros Batcher::gathered_at() const {
+  return round_.ended + std::min(options_.batch_delay_us, (round_.ended - round_.began) / kGatheringPart);
 }
 
 bool Batcher::batch_is_full() const {
@@ -76,11 +105,13 @@ std::shared_ptr<const std::string> Batcher::take(std::uint64_t time_us) {
 void Batcher::applied(std::uint64_t client, std::uint64_t number) {
   const auto found = pipeline_.find(client);
   if (found != pipeline_.end() && found->second <= number) pipeline_.erase(found);
+  ++round_.answered;
 }
 
 std::deque<Batcher::Waiting> Batcher::clear() {
   pipeline_.clear();
   queue_bytes_ = 0;
+  round_ = {};
   return std::exchange(queue_, {});
 }
 

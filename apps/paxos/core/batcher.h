@@ -34,10 +34,12 @@ class Batcher {
 
   bool empty() const { return queue_.empty(); }
   std::size_t size() const { return queue_.size(); }
-  // Whether the next batch has reached its limit of bytes or requests.
-  bool batch_is_full() const;
-  // Of the first request that waits. Only if not empty().
-  Micros oldest() const { return queue_.front().since; }
+  // To be told, before the others are asked, whether entries are in flight now.
+  void observe(Micros now, bool in_flight);
+  // Whether the next batch is to be proposed now, and when it will be if nothing else happens. Only if not
+  // empty().
+  bool is_due(Micros now) const;
+  Micros due_at() const;
   // Takes the next batch: at least one request, as many as the limits allow. Only if not empty().
   std::shared_ptr<const std::string> take(std::uint64_t time_us);
 
@@ -47,12 +49,26 @@ class Batcher {
   std::deque<Waiting> clear();
 
  private:
+  // From the first entry in flight to the last one committed. Whom it has answered is likely to ask again at
+  // once, so the next round waits for as many requests, for a part of the time it took: they then share a
+  // batch and, in kWal, a sync of the disk. A lone client waits for nobody.
+  struct Round {
+    bool is_on = false;
+    Micros began = 0;
+    Micros ended = 0;
+    std::size_t answered = 0;
+    std::size_t asked_since = 0;
+  };
+
   static std::size_t bytes_in_batch(const Waiting& request);
+  bool batch_is_full() const;
+  Micros gathered_at() const;
 
   const CoreOptions& options_;
   std::deque<Waiting> queue_;
   std::size_t queue_bytes_ = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> pipeline_;  // client -> highest number in it
+  Round round_;
 };
 
 // Batch.time_us of a serialized Batch; 0 if it has none.

@@ -13,11 +13,12 @@ struct CoreOptions {
   Durability durability = Durability::kWal;
 
   // Batching: an entry is proposed when it holds batch_bytes_max or batch_requests_max, when its first
-  // request has waited for batch_delay_us, or when nothing is in flight (so a lone client never waits).
+  // request has waited for batch_delay_us, or when nothing is in flight and as many have asked as were
+  // answered last (see Batcher::Round; a lone client never waits).
   std::uint32_t batch_bytes_max =
       1280;  // of the serialized Batch: one datagram of 1500 with room for the headers
   std::uint32_t batch_requests_max = 64;  // 1: no batching
-  Micros batch_delay_us = 200;
+  Micros batch_delay_us = 1000;
 
   std::uint32_t request_bytes_max = 1u << 20;
   std::uint32_t pipeline_ops_max = 128;  // proposed, not committed; beyond it requests wait, then get BUSY

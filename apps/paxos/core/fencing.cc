@@ -13,7 +13,7 @@ void ReplicaCore::Impl::take_back_acceptance() {
   take_fenced(fence_->freeze());
 }
 
-// At the end of every call, as soon as nothing is open that only the core can do.
+// At the end of every burst of calls, as soon as nothing is open that only the core can do.
 void ReplicaCore::Impl::hand_over_acceptance() {
   if (!fence_ || fence_is_armed_ || status_ != Status::kNormal || !outbox_.state_is_stored()) return;
   if (is_backup() && (transfer_.is_active() || !buffered_.empty())) return;

@@ -12,7 +12,7 @@ namespace bmc::paxos {
 void ReplicaCore::Impl::on_read(const Message&) {
   const body::Request& request = bodies_.request;
   const bool can_ask = is_leader() ? is_serving() : is_backup() && own_wish_ == 0;
-  if (!can_ask) return refuse(request, body::Reply::NOT_LEADER);
+  if (!can_ask) return refuse(request);
   if (reads_.size() >= options_.reads_waiting_max) return answer(request, body::Reply::BUSY);
   if (is_leader() && mutants_.has(Mutant::stale_read)) {
     return answer(request, body::Reply::OK, machine_.read(request.payload(), applied_time_us_));
@@ -24,7 +24,7 @@ void ReplicaCore::Impl::on_read(const Message&) {
 // Whatever this replica has, however old.
 void ReplicaCore::Impl::on_stale_read() {
   const body::Request& request = bodies_.request;
-  if (status_ == Status::kRecovering) return refuse(request, body::Reply::NOT_LEADER);
+  if (status_ == Status::kRecovering) return refuse(request);
   answer(request, body::Reply::OK, machine_.read(request.payload(), applied_time_us_));
 }
 
@@ -104,7 +104,7 @@ void ReplicaCore::Impl::refuse_reads() {
     request.set_session(read.session);
     request.set_number(read.number);
     request.set_kind(body::Request::READ);
-    refuse(request, body::Reply::NOT_LEADER);
+    refuse(request);
   };
   for (const Read& each : reads_.waiting) refuse_read(each);
   for (const Read& each : reads_.asked) refuse_read(each);

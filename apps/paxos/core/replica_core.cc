@@ -38,7 +38,6 @@ void ReplicaCore::Impl::on_message(Micros now, Micros wall_us, const Message& me
   } else {
     handle(message);
   }
-  finish();
 }
 
 void ReplicaCore::Impl::handle(const Message& message) {
@@ -90,7 +89,6 @@ void ReplicaCore::Impl::on_tick(Micros now, Micros wall_us) {
   wall_us_ = wall_us;
   if (fence_ && fence_is_armed_) take_fenced(fence_->take());
   run_timers();
-  finish();
 }
 
 void ReplicaCore::Impl::on_stored(Micros now, Micros wall_us, std::uint64_t number) {
@@ -103,16 +101,18 @@ void ReplicaCore::Impl::on_stored(Micros now, Micros wall_us, std::uint64_t numb
   } else if (accepted_op() > before && (is_backup() || mutants_.has(Mutant::acks_after_promise))) {
     acknowledge();
   }
-  finish();
 }
 
-void ReplicaCore::Impl::finish() {
+// What several calls made possible is decided once: requests that came together share a batch, and their
+// reads a question.
+Effects ReplicaCore::Impl::take_effects() {
   if (is_leader()) {
     propose_what_is_due();
     ask_for_reads();
   }
   answer_reads();
   hand_over_acceptance();
+  return outbox_.take();
 }
 
 void ReplicaCore::Impl::run_timers() {
@@ -129,9 +129,8 @@ void ReplicaCore::Impl::run_timers() {
 Micros ReplicaCore::Impl::next_deadline() const {
   const Micros next = std::min({leader_timer_at_, wish_at_, view_change_at_, heartbeat_at_, press_at_,
                                 gap_at_, question_at_, read_at_});
-  const bool may_propose = is_leader() && log_.end() - commit_ < options_.pipeline_ops_max;
-  if (!may_propose || batcher_.empty()) return next;
-  return std::min(next, std::max(batcher_.oldest() + options_.batch_delay_us, now_ + 1));
+  if (!is_leader() || !may_propose()) return next;
+  return std::min(next, std::max(batcher_.due_at(), now_ + 1));
 }
 
 CoreView ReplicaCore::Impl::look() const {

@@ -70,7 +70,8 @@ class ReplicaCore {
   // When on_tick() should be called next.
   Micros next_deadline() const;
 
-  // What the calls since the last take_effects() want done; the caller carries it out in order.
+  // What the calls since the last take_effects() want done; the caller carries it out in order. Called after
+  // each call or burst of calls, before next_deadline() is asked.
   Effects take_effects();
 
   CoreView look() const;

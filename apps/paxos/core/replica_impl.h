@@ -58,7 +58,7 @@ class ReplicaCore::Impl {
   void on_tick(Micros now, Micros wall_us);
   void on_stored(Micros now, Micros wall_us, std::uint64_t number);
   Micros next_deadline() const;
-  Effects take_effects() { return outbox_.take(); }
+  Effects take_effects();
   CoreView look() const;
   const LogEntry* entry(Op op) const { return log_.has(op) ? &log_.at(op) : nullptr; }
   const IgnoredCounters& ignored() const { return ignored_; }
@@ -66,7 +66,6 @@ class ReplicaCore::Impl {
  private:
   // replica_core.cc
   void handle(const Message& message);
-  void finish();  // of every call from outside
   void ignore(Ignored reason) { ++ignored_[static_cast<std::size_t>(reason)]; }
   void run_timers();
 
@@ -106,9 +105,11 @@ class ReplicaCore::Impl {
   void on_request(const Message& message);
   void on_operation(const Message& message);
   void answer(const body::Request& request, body::Reply::Status status, const std::string& result = {});
-  void refuse(const body::Request& request, body::Reply::Status status);
+  void refuse(const body::Request& request);
+  void reply(const body::Request& request, body::Reply::Status status, ReplicaIndex leader,
+             const std::string& result);
   void propose_what_is_due();
-  bool proposal_is_due() const;
+  bool may_propose() const;
   void propose();
 
   // normal_case.cc

@@ -9,7 +9,7 @@
 namespace bmc::paxos {
 
 namespace {
-constexpr std::uint32_t kNoHint = PAXOS_SENDER_CLIENT;
+constexpr ReplicaIndex kNoHint = PAXOS_SENDER_CLIENT;
 
 bool is_well_formed(const body::Request& request) {
   switch (request.kind()) {
@@ -39,7 +39,7 @@ void ReplicaCore::Impl::on_request(const Message& message) {
 // table may be behind that of a newer leader.
 void ReplicaCore::Impl::on_operation(const Message& message) {
   const body::Request& request = bodies_.request;
-  if (!is_serving()) return refuse(request, body::Reply::NOT_LEADER);
+  if (!is_serving()) return refuse(request);
   const ClientTable::Session* known = clients_.find(request.client());
   if (known && !mutants_.has(Mutant::no_client_table)) {
     if (request.kind() == body::Request::REGISTER) {
@@ -60,39 +60,38 @@ void ReplicaCore::Impl::on_operation(const Message& message) {
 
 void ReplicaCore::Impl::answer(const body::Request& request, body::Reply::Status status,
                                const std::string& result) {
+  reply(request, status, is_leader() ? options_.index : kNoHint, result);
+}
+
+// With the leader as far as this replica knows it.
+void ReplicaCore::Impl::refuse(const body::Request& request) {
+  const bool knows = is_backup() && own_wish_ == 0;
+  reply(request, body::Reply::NOT_LEADER, knows ? leader_of(view_) : kNoHint, {});
+}
+
+void ReplicaCore::Impl::reply(const body::Request& request, body::Reply::Status status, ReplicaIndex leader,
+                              const std::string& result) {
   body::Reply reply;
   reply.set_client(request.client());
   reply.set_session(request.session());
   reply.set_number(request.number());
   reply.set_status(status);
   reply.set_kind(request.kind());
-  reply.set_leader(is_leader() ? options_.index : kNoHint);
+  reply.set_leader(leader);
   if (!result.empty()) reply.set_result(result);
   outbox_.reply(request.client(), message_of(MessageType::kReply, &reply));
 }
 
-// NOT_LEADER, with the leader as far as this replica knows it.
-void ReplicaCore::Impl::refuse(const body::Request& request, body::Reply::Status status) {
-  body::Reply reply;
-  reply.set_client(request.client());
-  reply.set_session(request.session());
-  reply.set_number(request.number());
-  reply.set_status(status);
-  reply.set_kind(request.kind());
-  const bool knows = is_backup() && own_wish_ == 0;
-  reply.set_leader(knows ? leader_of(view_) : kNoHint);
-  outbox_.reply(request.client(), message_of(MessageType::kReply, &reply));
-}
-
+// With nothing in flight all that waits goes at once; otherwise what fills a batch or has waited long enough.
 void ReplicaCore::Impl::propose_what_is_due() {
-  while (proposal_is_due()) propose();
+  const bool in_flight = log_.end() != commit_;
+  batcher_.observe(now_, in_flight);
+  const bool everything = may_propose() && !in_flight && batcher_.is_due(now_);
+  while (may_propose() && (everything || batcher_.is_due(now_))) propose();
 }
 
-bool ReplicaCore::Impl::proposal_is_due() const {
-  const bool is_silent = own_wish_ != 0;
-  if (is_silent || batcher_.empty() || log_.end() - commit_ >= options_.pipeline_ops_max) return false;
-  const bool nothing_in_flight = log_.end() == commit_;
-  return nothing_in_flight || batcher_.batch_is_full() || now_ >= batcher_.oldest() + options_.batch_delay_us;
+bool ReplicaCore::Impl::may_propose() const {
+  return own_wish_ == 0 && !batcher_.empty() && log_.end() - commit_ < options_.pipeline_ops_max;
 }
 
 void ReplicaCore::Impl::propose() {
@@ -102,6 +101,7 @@ void ReplicaCore::Impl::propose() {
   const LogEntry& entry = log_.at(log_.end());
   outbox_.send(everyone_else(), prepare_of(entry), entry.batch->size() > options_.batch_bytes_max);
   heartbeat_at_ = now_ + options_.heartbeat_us;
+  batcher_.observe(now_, true);
   count_own_vote();
 }
 

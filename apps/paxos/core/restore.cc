@@ -33,7 +33,6 @@ ReplicaCore::Impl::Impl(const CoreOptions& options, Restored restored, StateMach
       batcher_(options_) {
   check(is_valid(options), Invariant::valid_options);
   restore(std::move(restored));
-  finish();
 }
 
 ReplicaCore::Impl::~Impl() {

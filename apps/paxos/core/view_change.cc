@@ -84,7 +84,7 @@ void ReplicaCore::Impl::leave_leadership() {
     request.set_session(each.session);
     request.set_number(each.number);
     request.set_kind(each.kind);
-    refuse(request, body::Reply::NOT_LEADER);
+    refuse(request);
   }
 }
 

@@ -47,6 +47,7 @@ class FenceTest : public testing::Test {
     restored.state.incarnation = 1;
     restored.log_is_whole = true;
     core = std::make_unique<ReplicaCore>(options, restored, machine, 1, now, &fence);
+    core->take_effects();
   }
   Message prepare(Op op) {
     static const auto kBatch =
@@ -61,7 +62,10 @@ class FenceTest : public testing::Test {
     message.body = kBatch;
     return message;
   }
-  void deliver(const Message& message) { core->on_message(now, 0, message); }
+  Effects deliver(const Message& message) {
+    core->on_message(now, 0, message);
+    return core->take_effects();
+  }
 
   Micros now = 1000;
   FakeFence fence;
@@ -111,7 +115,6 @@ TEST_F(FenceTest, AVoteTellsWhatItAcknowledged) {
   newer.incarnation = 1;
   newer.view = 3;
   newer.body = prepare(1).body;
-  core->take_effects();
   deliver(newer);
   EXPECT_FALSE(fence.is_armed);
   core->on_stored(now, 0, 1);
@@ -141,6 +144,7 @@ TEST(FenceDeathTest, WhatItAcceptedContinuesTheLog) {
         ListMachine machine;
         FakeFence fence;
         ReplicaCore core(options, restored, machine, 1, 0, &fence);
+        core.take_effects();
         Message wrong;
         wrong.type = MessageType::kPrepare;
         wrong.op = 2;

@@ -70,7 +70,7 @@ TEST_P(NormalCaseTest, PreparesOutOfOrderAreBuffered) {
   };
   cluster.apply(1, "a");
   cluster.apply(2, "b");
-  cluster.run_for(300);
+  cluster.run_for(options().batch_delay_us + 100);
   cluster.loses = nullptr;
   ASSERT_EQ(held.size(), 2u);
   const Op before = cluster.look(2).op;
@@ -187,8 +187,8 @@ TEST_P(NormalCaseTest, AFirstRequestWaitsNoLongerThanTheDelay) {
   cluster.apply(1, "a");
   cluster.apply(2, "b");
   EXPECT_EQ(cluster.look(0).op, before + 1);
-  EXPECT_LE(cluster.core(0).next_deadline(), cluster.now + 200);
-  cluster.run_for(200);
+  EXPECT_LE(cluster.core(0).next_deadline(), cluster.now + options().batch_delay_us);
+  cluster.run_for(options().batch_delay_us);
   EXPECT_EQ(cluster.look(0).op, before + 2);
 }
 

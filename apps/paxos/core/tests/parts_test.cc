@@ -264,18 +264,21 @@ TEST_F(BatcherTest, MakesWhatProtobufReads) {
 }
 
 TEST_F(BatcherTest, StopsAtTheLimitOfRequests) {
+  batcher.observe(0, true);
   for (std::uint64_t client = 1; client <= 4; ++client) {
-    EXPECT_EQ(batcher.batch_is_full(), client > 3);
     add(client);
+    EXPECT_EQ(batcher.is_due(0), client >= 3);
   }
   EXPECT_EQ(parse(*batcher.take(0)).requests_size(), 3);
   EXPECT_EQ(batcher.size(), 1u);
 }
 
 TEST_F(BatcherTest, StopsAtTheLimitOfBytes) {
+  batcher.observe(0, true);
   add(1, 100);
+  EXPECT_FALSE(batcher.is_due(0));
   add(2, 100);
-  EXPECT_TRUE(batcher.batch_is_full());
+  EXPECT_TRUE(batcher.is_due(0));
   EXPECT_EQ(parse(*batcher.take(~std::uint64_t{0})).requests_size(), 1);
   EXPECT_EQ(parse(*batcher.take(~std::uint64_t{0})).requests_size(), 1);
 }
@@ -297,6 +300,47 @@ TEST_F(BatcherTest, KnowsWhatIsUnderWay) {
   EXPECT_TRUE(batcher.in_pipeline(1, 1)) << "proposed, not applied";
   batcher.applied(1, 1);
   EXPECT_FALSE(batcher.in_pipeline(1, 1));
+}
+
+TEST_F(BatcherTest, WaitsWhileSomethingIsInFlight) {
+  batcher.observe(0, true);
+  add(1);
+  EXPECT_EQ(batcher.due_at(), options.batch_delay_us);
+  EXPECT_FALSE(batcher.is_due(options.batch_delay_us - 1));
+  EXPECT_TRUE(batcher.is_due(options.batch_delay_us));
+}
+
+TEST_F(BatcherTest, ALoneClientNeverWaits) {
+  Micros now = 1000;
+  for (int round = 0; round < 3; ++round) {
+    add(1);
+    EXPECT_TRUE(batcher.is_due(now));
+    batcher.take(now);
+    batcher.observe(now, true);
+    now += 400;
+    batcher.applied(1, 1);
+    batcher.observe(now, false);
+  }
+}
+
+// For as many as were answered, at most a quarter of what that took.
+TEST_F(BatcherTest, WaitsForThoseWhomItAnswered) {
+  batcher.observe(1000, true);
+  for (std::uint64_t client = 1; client <= 2; ++client) batcher.applied(client, 1);
+  batcher.observe(1400, false);
+  add(1);
+  EXPECT_FALSE(batcher.is_due(1400));
+  EXPECT_EQ(batcher.due_at(), 1500u);
+  EXPECT_TRUE(batcher.is_due(1500));
+  add(2);
+  EXPECT_TRUE(batcher.is_due(1400));
+}
+
+TEST_F(BatcherTest, WithoutBatchingNothingWaits) {
+  options.batch_requests_max = 1;
+  batcher.observe(0, true);
+  add(1);
+  EXPECT_TRUE(batcher.is_due(0));
 }
 
 TEST_F(BatcherTest, IsFullAtItsLimit) {

@@ -116,7 +116,7 @@ TEST_P(ViewChangeTest, LogViewDecidesNotTheViewOfTheLastEntry) {
   cluster.crash(0);
   ASSERT_TRUE(cluster.run_until([&] { return leads(cluster, 1) && cluster.look(1).view == 1; }));
   cluster.apply(2, "y");
-  cluster.run_for(300);
+  cluster.run_for(options().batch_delay_us + 100);
   ASSERT_EQ(cluster.look(1).op, base + 1);
   cluster.crash(1);
   ASSERT_EQ(cluster.look(2).log_view, 0u);
