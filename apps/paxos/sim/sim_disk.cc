@@ -52,8 +52,7 @@ class SimFile : public DiskFile {
     if (!alive()) return dead_process();
     if (bmc::Result<void> may = disk_.spend_sync(); !may) return may;
     inode_->unsynced.clear();
-    inode_->settled_bytes = std::min<std::uint64_t>(inode_->synced_bytes, inode_->bytes.size());
-    inode_->synced_bytes = inode_->bytes.size();
+    inode_->last_fresh = std::exchange(inode_->fresh, {});
     return {};
   }
 
@@ -65,6 +64,9 @@ class SimFile : public DiskFile {
     std::string& content = inode_->bytes;
     const std::uint64_t old_size = content.size();
     std::string old_bytes = offset < old_size ? content.substr(offset, data.size()) : std::string();
+    if (old_bytes.find_first_not_of('\0') == std::string::npos) {
+      inode_->fresh.push_back({offset, offset + data.size()});
+    }
     inode_->unsynced.push_back({offset, std::move(old_bytes), old_size});
     if (content.size() < offset + data.size()) content.resize(offset + data.size());
     std::copy(data.begin(), data.end(), content.begin() + static_cast<std::ptrdiff_t>(offset));
@@ -147,9 +149,9 @@ bool SimDisk::rot(const std::string& name, std::uint64_t offset) {
   const auto found = names_.find(name);
   if (found == names_.end()) return false;
   Inode& inode = *found->second;
-  if (!inode.unsynced.empty() || offset >= std::min<std::uint64_t>(inode.settled_bytes, inode.bytes.size())) {
-    return false;
-  }
+  const bool is_new = std::ranges::any_of(
+      inode.last_fresh, [&](const Range& range) { return offset >= range.begin && offset < range.end; });
+  if (!inode.unsynced.empty() || is_new || offset >= inode.bytes.size()) return false;
   inode.bytes[offset] = static_cast<char>(inode.bytes[offset] ^ (1 << random_.below(8)));
   return true;
 }

@@ -48,8 +48,8 @@ class SimDisk : public Disk {
   // Takes both back.
   void fail_never();
 
-  // Flips one bit of what was synced in the file `name`, at `offset`. False if nothing there was. The bytes
-  // of a file's last sync do not rot: nobody could tell them from a write that was torn before its sync.
+  // Flips one bit of what was synced in the file `name`, at `offset`. False if nothing there was. What a
+  // file's last sync added does not rot: nobody could tell it from a write that was torn before its sync.
   bool rot(const std::string& name, std::uint64_t offset);
 
   // Bytes of the file, nothing if it is not there. For choosing what rots.
@@ -64,11 +64,14 @@ class SimDisk : public Disk {
     std::string old_bytes;
     std::uint64_t old_size;
   };
+  struct Range {
+    std::uint64_t begin, end;
+  };
   struct Inode {
     std::string bytes;
     std::vector<Undo> unsynced;
-    std::uint64_t synced_bytes = 0;   // at the last sync
-    std::uint64_t settled_bytes = 0;  // at the one before
+    // What was written where there was nothing, or zeros: since the last sync, and in the time before that.
+    std::vector<Range> fresh, last_fresh;
   };
   using Directory = std::map<std::string, std::shared_ptr<Inode>>;
   struct DirectoryChange {

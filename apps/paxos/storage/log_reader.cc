@@ -64,7 +64,8 @@ SegmentReading read_segment(std::string_view segment, const LogOwner& owner, Log
   std::vector<std::size_t> starts;
   std::uint64_t durable = 0;
   const std::uint64_t first = position.sequence + 1;
-  while (reading.bytes < segment.size()) {
+  const std::size_t end = segment.find_last_not_of('\0') + 1;  // npos + 1: all are zeros
+  while (reading.bytes < end) {
     const auto read = read_record(segment.substr(reading.bytes), owner);
     const auto* found = std::get_if<FoundRecord>(&read);
     reading.bad =

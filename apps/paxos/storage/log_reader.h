@@ -35,9 +35,11 @@ struct SegmentReading {
   // From here to `bytes`: the records that no later record declares durable. Their sync may never have
   // returned.
   std::size_t unsettled_from = 0;
-  Op op_max = 0;              // of the entries
-  const char* bad = nullptr;  // what is wrong at `bytes`; null: nothing, the segment ends there
-  bool was_durable = false;   // a record behind says that what is bad was synced: damage
+  Op op_max = 0;  // of the entries
+  // What is wrong at `bytes`. Null: nothing, the segment ends there, or only zeros follow, which are room for
+  // more records.
+  const char* bad = nullptr;
+  bool was_durable = false;  // a record behind says that what is bad was synced: damage
 };
 
 // Reads records from the beginning of `segment`, adds them to `content` and moves `position`, up to the first

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "log-";
 constexpr std::size_t kDigits = 16;
+constexpr std::uint64_t kReservesPerSegment = 64;
 
 void check(bool holds, const char* what) {
   if (holds) return;
@@ -60,7 +61,7 @@ bmc::Result<std::string> read_all(const DiskFile& file) {
 // What was read is in memory, perhaps not on the disk: its process may have ended before the sync, or the
 // sync have failed, after which another sync would find nothing to do. Hence written again.
 bmc::Result<void> settle(DiskFile& file, std::string_view bytes, const SegmentReading& reading) {
-  if (bytes.size() > reading.bytes) {
+  if (reading.bad) {
     if (auto cut = file.truncate(reading.bytes); !cut) return cut;
   }
   const std::size_t length = reading.bytes - reading.unsettled_from;
@@ -126,6 +127,7 @@ bmc::Result<void> SegmentedLog::open_segment(const std::string& name, bool is_la
   segments_.push_back({.first = first, .op_max = reading.op_max});
   file_ = std::move(*file);
   file_bytes_ = reading.bytes;
+  file_reserved_ = reading.bad ? reading.bytes : bytes->size();
   return {};
 }
 
@@ -185,14 +187,26 @@ void SegmentedLog::put(LogRecord record) {
   append_record(pending_, owner_, record);
 }
 
+// The zeros are synced together with the records that need them.
+bmc::Result<void> SegmentedLog::reserve() {
+  const std::uint64_t needed = file_bytes_ + pending_.size();
+  if (needed <= file_reserved_) return {};
+  const std::uint64_t end = needed + segment_bytes_ / kReservesPerSegment;
+  const std::string zeros(end - needed, '\0');
+  if (auto written = file_->write(needed, zeros); !written) return written;
+  file_reserved_ = end;
+  return {};
+}
+
 bmc::Result<void> SegmentedLog::flush() {
   if (pending_.empty()) return {};
   if (pending_begins_segment_) {
     auto file = disk_.create(name_of_segment(segments_.back().first));
     if (!file) return file.error();
     file_ = std::move(*file);
-    file_bytes_ = 0;
+    file_bytes_ = file_reserved_ = 0;
   }
+  if (auto reserved = reserve(); !reserved) return reserved;
   if (auto written = file_->write(file_bytes_, pending_); !written) return written;
   if (auto synced = file_->sync(); !synced) return synced;
   if (pending_begins_segment_) {

@@ -18,7 +18,9 @@ namespace bmc::paxos {
 
 class SegmentedLog {
  public:
-  // An empty log. A segment of `segment_bytes` or more is followed by another one.
+  // An empty log. A segment of `segment_bytes` or more is followed by another one. Its file is filled with
+  // zeros ahead of the records, a part of `segment_bytes` at a time: a sync then has no new size or block of
+  // the file to make durable, only the records.
   SegmentedLog(Disk& disk, const LogOwner& owner, std::uint64_t segment_bytes)
       : disk_(disk), owner_(owner), segment_bytes_(segment_bytes) {}
 
@@ -63,6 +65,7 @@ class SegmentedLog {
                                  LogContent& content);
   void add(LogRecord record);
   void put(LogRecord record);
+  bmc::Result<void> reserve();
 
   Disk& disk_;
   LogOwner owner_;
@@ -73,7 +76,8 @@ class SegmentedLog {
   Op end_ = 0;
   std::deque<Segment> segments_;  // the last one is written
   std::unique_ptr<DiskFile> file_;
-  std::uint64_t file_bytes_ = 0;
+  std::uint64_t file_bytes_ = 0;     // of records
+  std::uint64_t file_reserved_ = 0;  // of records and the zeros behind them; file_bytes_ or more
   std::uint64_t segments_begun_ = 0;
   LogPosition position_;                 // of the last record, written or pending
   std::uint64_t durable_ = 0;            // of the last record that was synced
