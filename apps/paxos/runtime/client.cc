@@ -3,6 +3,7 @@
 #include "apps/paxos/include/bmc/paxos/client.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <future>
@@ -55,6 +56,7 @@ class Client::Impl {
  private:
   void receive(const Endpoint& from, std::string_view bytes);
   void act();
+  void act_after_completions();
   void tick();
 
   const boost::asio::any_io_executor executor_;
@@ -67,6 +69,7 @@ class Client::Impl {
   std::optional<boost::asio::steady_timer> timer_;
   std::unique_ptr<UdpTransport> udp_;  // null: closed
   bool ticking_ = false;
+  bool deferring_ = false;  // act() is posted
   std::uint64_t dropped_ = 0;
   UdpCounters last_udp_counters_;  // only once closed
 };
@@ -80,12 +83,13 @@ Result<void> Client::Impl::open(const ClientOptions& options) {
   config.message_bytes_max = options.request_bytes_max + kMessageOverheadBytes;
   config.reassembly_bytes_max = options.reassembly_bytes_max;
   config.socket_buffer_bytes = options.socket_buffer_bytes;
+  config.busy_poll_us = options.busy_poll_us;
   UdpHandlers handlers;
   handlers.message = [this](const Endpoint& from, std::string_view bytes) { receive(from, bytes); };
   handlers.may_fragment = [this](const Endpoint& from, std::uint8_t sender) {
     return peers_.index_of(from) == sender;
   };
-  handlers.done = [this] { act(); };
+  handlers.done = [this] { act_after_completions(); };
   auto udp = UdpTransport::open(executor_, monitor_, config, std::move(handlers));
   if (!udp) return udp.error();
   udp_ = *std::move(udp);
@@ -106,14 +110,25 @@ void Client::Impl::receive(const Endpoint& from, std::string_view bytes) {
 void Client::Impl::begin(body::Request::Kind kind, std::string bytes, internal::Completion done) {
   const std::lock_guard lock(monitor_->mutex);
   core_.start(monotonic_us(), kind, std::move(bytes), std::move(done));
-  act();
+  if (!deferring_) act();
+}
+
+// The completions of what was received are posted; calls that they begin leave together, after the last of
+// them.
+void Client::Impl::act_after_completions() {
+  if (deferring_) return;
+  deferring_ = true;
+  boost::asio::post(executor_, guarded(monitor_, [this] {
+                      deferring_ = false;
+                      act();
+                    }));
 }
 
 void Client::Impl::act() {
   if (!udp_) return;
   for (ClientSend& send : core_.take_sends()) {
-    udp_->send(peers_[send.to],
-               std::make_shared<const std::string>(encode(send.message, cluster_id_, kEpoch)));
+    udp_->send_bundled(peers_[send.to],
+                       std::make_shared<const std::string>(encode(send.message, cluster_id_, kEpoch)));
   }
   udp_->flush();
   if (!ticking_ && !core_.is_idle()) tick();

@@ -19,6 +19,7 @@ namespace bmc::paxos::runtime {
 struct OutgoingDatagram {
   Endpoint to;
   std::shared_ptr<const std::string> bytes;
+  bool is_bundle = false;  // of several messages
 };
 
 class DatagramSocket {

@@ -67,6 +67,7 @@ Result<void> Node::open_udp() {
   config.message_bytes_max = options_.request_bytes_max + options_.batch_bytes_max + kMessageOverheadBytes;
   config.reassembly_bytes_max = options_.reassembly_bytes_max;
   config.socket_buffer_bytes = options_.socket_buffer_bytes;
+  config.busy_poll_us = options_.busy_poll_us;
   UdpHandlers handlers;
   handlers.message = [this](const Endpoint& from, std::string_view bytes) { on_datagram(from, bytes); };
   handlers.may_fragment = [this](const Endpoint& from, std::uint8_t sender) {
@@ -186,7 +187,8 @@ void Node::send_to_client(const SendToClient& send) {
     counters_.unroutable++;
     return;
   }
-  udp_->send(*route, std::make_shared<const std::string>(encode(send.message, options_.cluster_id, kEpoch)));
+  udp_->send_bundled(*route,
+                     std::make_shared<const std::string>(encode(send.message, options_.cluster_id, kEpoch)));
 }
 
 // An armed timer is only ever moved forward: one that comes too early costs less than moving it back and

@@ -127,6 +127,7 @@ Problems Options::validate() const {
                 {"log_kept_batches", log_kept_batches, 0, 1u << 24},
                 {"chunk_bytes_max", chunk_bytes_max, 4096, 4u << 20},
                 {"socket_buffer_bytes", socket_buffer_bytes, 4096, 1u << 30},
+                {"busy_poll_us", busy_poll_us, 0, 1'000'000},
                 {"bulk_queue_bytes_max", bulk_queue_bytes_max, 1u << 20, 1u << 30}},
                problems);
   return problems;
@@ -145,7 +146,8 @@ Problems ClientOptions::validate() const {
                 {"deadline_ms", deadline_ms, 1, 3'600'000},
                 {"retransmit_ms", retransmit_ms, 1, 60'000},
                 {"retransmit_ms_max", retransmit_ms_max, retransmit_ms, 600'000},
-                {"socket_buffer_bytes", socket_buffer_bytes, 4096, 1u << 30}},
+                {"socket_buffer_bytes", socket_buffer_bytes, 4096, 1u << 30},
+                {"busy_poll_us", busy_poll_us, 0, 1'000'000}},
                problems);
   return problems;
 }

@@ -3,15 +3,19 @@
 #include "apps/paxos/runtime/udp_transport.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <chrono>
+#include <thread>
 
+#include "apps/paxos/runtime/bundle.h"
 #include "apps/paxos/runtime/clock.h"
 
 namespace bmc::paxos::runtime {
 namespace {
 
 constexpr std::size_t kBurstsAtOnce = 4;                // then others of the executor have their turn
+constexpr std::ptrdiff_t kBundleSearch = 16;            // datagrams, for one with room
 constexpr std::size_t kQueueMax = 8192;                 // datagrams waiting for the kernel to take them
 constexpr std::size_t kFragmentedBytesMax = 16u << 20;  // of messages waiting to leave in fragments
 // 24 fragments of 1452 bytes every millisecond, 35 MB/s: a default receive buffer (208 KiB, of which each
@@ -36,8 +40,10 @@ Result<std::unique_ptr<UdpTransport>> UdpTransport::open(boost::asio::any_io_exe
 
 UdpTransport::UdpTransport(boost::asio::any_io_executor executor, std::shared_ptr<Monitor> monitor,
                            const UdpConfig& config, UdpHandlers handlers, DatagramSocket socket)
-    : monitor_(std::move(monitor)),
+    : executor_(executor),
+      monitor_(std::move(monitor)),
       cluster_id_(config.cluster_id),
+      busy_poll_us_(config.busy_poll_us),
       handlers_(std::move(handlers)),
       socket_(std::move(socket)),
       pace_timer_(std::move(executor)),
@@ -47,27 +53,49 @@ UdpTransport::UdpTransport(boost::asio::any_io_executor executor, std::shared_pt
 void UdpTransport::wait_readable() {
   socket_.socket().async_wait(boost::asio::ip::udp::socket::wait_read,
                               guarded(monitor_, [this](const boost::system::error_code& error) {
-                                if (error || !receiving_) return;
-                                receive();
-                                wait_readable();
+                                if (!error) poll();
                               }));
 }
 
-void UdpTransport::receive() {
+// Receives, and if anything came looks again and again for a while: who has just sent is likely to be
+// answered soon, and a thread that does not sleep need not be woken. In between the executor does other work,
+// and the processor other threads'.
+void UdpTransport::poll() {
+  if (!receiving_) return;
+  const bool received = receive();
+  if (busy_poll_us_ == 0) return wait_readable();
+  const Micros now = monotonic_us();
+  if (received) {
+    poll_until_ = now + busy_poll_us_;
+  } else {
+    std::this_thread::yield();
+  }
+  is_polling_ = now < poll_until_;
+  if (!is_polling_) return wait_readable();
+  boost::asio::post(executor_, guarded(monitor_, [this] { poll(); }));
+}
+
+// Whether anything came.
+bool UdpTransport::receive() {
   for (std::size_t burst = 0; burst < kBurstsAtOnce; burst++) {
     const std::size_t count = socket_.receive();
-    if (count == 0) return;
+    if (count == 0) return burst > 0;
     counters_.received += count;
     for (std::size_t i = 0; i < count; i++) take(socket_.from(i), socket_.datagram(i));
     handlers_.done();
-    if (count < DatagramSocket::kBatch) return;
+    if (count < DatagramSocket::kBatch) break;
   }
+  return true;
 }
 
 void UdpTransport::take(const Endpoint& from, std::string_view datagram) {
   const auto claim = fragment_claim(datagram);
   if (!claim) {
-    handlers_.message(from, datagram);
+    do {
+      const std::string_view message = first_message(datagram);
+      handlers_.message(from, message);
+      datagram.remove_prefix(message.size());
+    } while (!datagram.empty());
   } else if (claim->cluster_id != cluster_id_ || !handlers_.may_fragment(from, claim->sender)) {
     counters_.fragments_refused++;
   } else if (const auto message = reassembler_.add(monotonic_us(), from, datagram)) {
@@ -83,6 +111,20 @@ void UdpTransport::send(const Endpoint& to, std::shared_ptr<const std::string> m
   } else {
     counters_.send_dropped++;
   }
+}
+
+// Into the last datagram that waits for the same address, unless too many others came between.
+void UdpTransport::send_bundled(const Endpoint& to, std::shared_ptr<const std::string> message) {
+  const auto begin = queue_.end() - std::min<std::ptrdiff_t>(std::ssize(queue_), kBundleSearch);
+  const auto found = std::find_if(begin, queue_.end(), [&](const OutgoingDatagram& each) {
+    return each.to == to && each.bytes->size() + message->size() <= datagram_bytes_max_;
+  });
+  if (found == queue_.end()) return send(to, std::move(message));
+  auto bundle = std::make_shared<std::string>();
+  bundle->reserve(datagram_bytes_max_);
+  bundle->append(*found->bytes).append(*message);
+  found->bytes = std::move(bundle);
+  found->is_bundle = true;
 }
 
 // A message that is asked to be sent again while it still waits needs no second place: it is as slow as we
@@ -116,7 +158,8 @@ void UdpTransport::send_queue() {
     if (error == EAGAIN || error == EWOULDBLOCK) break;
     const OutgoingDatagram failed = queue_[next++];
     refused(error);
-    const bool is_too_large = error == EMSGSIZE && failed.bytes->size() > datagram_bytes_max_;
+    const bool is_too_large =
+        error == EMSGSIZE && failed.bytes->size() > datagram_bytes_max_ && !failed.is_bundle;
     if (is_too_large && !fragment_claim(*failed.bytes)) send_fragments(failed.to, failed.bytes);
   }
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(next));

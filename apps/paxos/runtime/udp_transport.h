@@ -25,6 +25,7 @@ struct UdpConfig {
   std::size_t message_bytes_max = 0;  // of a message in fragments
   std::size_t reassembly_bytes_max = 0;
   std::uint32_t socket_buffer_bytes = 0;
+  std::uint32_t busy_poll_us = 0;  // as Options says
 };
 
 struct UdpHandlers {
@@ -52,11 +53,15 @@ class UdpTransport {
 
   // Sends nothing before flush().
   void send(const Endpoint& to, std::shared_ptr<const std::string> message);
+  // The same, for messages between client and replica: those of one burst share datagrams.
+  void send_bundled(const Endpoint& to, std::shared_ptr<const std::string> message);
   void flush();
 
   // From now on nothing is received. What is queued can still be flushed.
   void stop_receiving() { receiving_ = false; }
 
+  // Whether it looks for datagrams without sleeping now.
+  bool is_polling() const { return is_polling_; }
   UdpCounters counters() const;
   Endpoint local_endpoint();
   std::size_t datagram_bytes_max() const { return datagram_bytes_max_; }
@@ -74,7 +79,8 @@ class UdpTransport {
                const UdpConfig& config, UdpHandlers handlers, DatagramSocket socket);
 
   void wait_readable();
-  void receive();
+  bool receive();
+  void poll();
   void take(const Endpoint& from, std::string_view datagram);
   void send_fragments(const Endpoint& to, std::shared_ptr<const std::string> message);
   void send_queue();
@@ -82,8 +88,10 @@ class UdpTransport {
   void wait_writable();
   void pace();
 
+  const boost::asio::any_io_executor executor_;
   const std::shared_ptr<Monitor> monitor_;
   const std::uint64_t cluster_id_;
+  const std::uint32_t busy_poll_us_;
   const UdpHandlers handlers_;
   DatagramSocket socket_;
   boost::asio::steady_timer pace_timer_;
@@ -92,6 +100,8 @@ class UdpTransport {
   std::vector<OutgoingDatagram> queue_;
   std::deque<Fragmented> fragmented_;  // leave slowly, so that they fit into the receiver's buffer
   std::size_t fragmented_bytes_ = 0;
+  Micros poll_until_ = 0;
+  bool is_polling_ = false;
   bool receiving_ = true;
   bool waiting_writable_ = false;
   bool pacing_ = false;

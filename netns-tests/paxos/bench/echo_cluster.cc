@@ -61,6 +61,7 @@ EchoCluster::EchoCluster(const EchoOptions& options)
                                   data_.path() + "/" + std::to_string(i),
                                   "--durability",
                                   options.durability};
+    argv.insert(argv.end(), {"--busy-poll-us", std::to_string(options.busy_poll_us)});
     if (!options.batching) argv.insert(argv.end(), {"--batch-requests", kNoBatching});
     for (const std::string& address : addresses()) argv.insert(argv.end(), {"--replica", address});
     processes_.push_back(

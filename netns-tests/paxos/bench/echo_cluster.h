@@ -30,6 +30,7 @@ struct EchoOptions {
   std::size_t replicas = 3;
   std::string durability = "memory";
   bool batching = true;
+  std::uint32_t busy_poll_us = 0;  // of replicas and clients
   std::string data_parent = "/tmp";
 };
 

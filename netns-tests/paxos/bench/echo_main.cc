@@ -61,6 +61,7 @@ int main_program(int argc, char** argv) {
   app.add_option("--data-dir", options.data_directory)->required();
   app.add_option("--durability", durability)->check(CLI::IsMember({"memory", "wal"}));
   app.add_option("--batch-requests", options.batch_requests_max);
+  app.add_option("--busy-poll-us", options.busy_poll_us);
   CLI11_PARSE(app, argc, argv);
   options.cluster_id = 1;
   options.replica_index = static_cast<std::uint8_t>(index);

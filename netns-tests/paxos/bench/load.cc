@@ -29,12 +29,14 @@ double LoadResult::latency_us(double part) {
   return static_cast<double>(latencies_ns[static_cast<std::size_t>(at)]) / 1000;
 }
 
-Load::Load(const std::vector<std::string>& replicas, std::size_t clients, std::size_t outstanding)
+Load::Load(const std::vector<std::string>& replicas, std::size_t clients, std::size_t outstanding,
+           std::uint32_t busy_poll_us)
     : outstanding_(outstanding) {
   paxos::ClientOptions options;
   options.cluster_id = 1;
   options.replicas = replicas;
   options.sessions_max = static_cast<std::uint32_t>(outstanding);
+  options.busy_poll_us = busy_poll_us;
   for (std::size_t i = 0; i < clients; ++i) {
     auto client = paxos::Client::open(loop_.get_executor(), options);
     if (!client) throw lab::LabError(client.error().what);

@@ -30,7 +30,8 @@ struct LoadResult {
 class Load {
  public:
   // `clients` library clients with `outstanding` requests each. Throws lab::LabError.
-  Load(const std::vector<std::string>& replicas, std::size_t clients, std::size_t outstanding);
+  Load(const std::vector<std::string>& replicas, std::size_t clients, std::size_t outstanding,
+       std::uint32_t busy_poll_us);
 
   // Runs for `seconds`, then waits for what is under way (which is not counted). May be called again.
   LoadResult run(double seconds);

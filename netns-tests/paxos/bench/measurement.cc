@@ -57,7 +57,8 @@ Figures figures_of(LoadResult& load, const Usage& before, const Usage& after) {
 
 std::string Case::name() const {
   return "paxos." + std::to_string(cluster.replicas) + "." + cluster.durability + "." +
-         (cluster.batching ? "batched" : "unbatched") + "." + load.name;
+         (cluster.batching ? "batched" : "unbatched") + "." + (cluster.busy_poll_us > 0 ? "polling." : "") +
+         load.name;
 }
 
 Figures Case::median() const {
@@ -75,7 +76,7 @@ void measure(const EchoOptions& options, double seconds, std::vector<Case*>& cas
   EchoCluster cluster(options);
   const lab::ScopedNetns inside(cluster.mesh().clients());
   for (Case* each : cases) {
-    Load load(cluster.addresses(), each->load.clients, each->load.outstanding);
+    Load load(cluster.addresses(), each->load.clients, each->load.outstanding, options.busy_poll_us);
     load.run(kWarmUpSeconds);
     const Usage before = cluster.usage();
     LoadResult result = load.run(seconds);

@@ -72,6 +72,65 @@ TEST(UdpTransportTest, OneDatagramWhereItFits) {
   EXPECT_EQ(two.transport->counters().received, 1u);
 }
 
+TEST(UdpTransportTest, BundledMessagesShareDatagrams) {
+  Loop loop;
+  End one(loop), two(loop), three(loop);
+  std::vector<std::string> sent;
+  {
+    const std::lock_guard lock(one.monitor->mutex);
+    for (std::size_t i = 0; i < 20; i++) {
+      const auto message = encoded(100 + i);
+      sent.push_back(*message);
+      one.transport->send_bundled(two.endpoint(), message);
+      one.transport->send_bundled(three.endpoint(), message);
+    }
+    one.transport->flush();
+  }
+  ASSERT_TRUE(loop.run_until([&] { return two.received.size() == 20 && three.received.size() == 20; }));
+  EXPECT_EQ(two.received, sent);
+  EXPECT_EQ(three.received, sent);
+  EXPECT_EQ(two.transport->counters().received, 2u) << "13 of about 110 bytes fit into 1452";
+}
+
+TEST(UdpTransportTest, WhatFillsADatagramIsNotBundled) {
+  Loop loop;
+  End one(loop), two(loop);
+  {
+    const std::lock_guard lock(one.monitor->mutex);
+    one.transport->send_bundled(two.endpoint(), encoded(1452 - 99));
+    one.transport->send_bundled(two.endpoint(), encoded(100));
+    one.transport->send_bundled(two.endpoint(), encoded(2000));
+    one.transport->flush();
+  }
+  ASSERT_TRUE(loop.run_until([&] { return two.received.size() == 3; }));
+  EXPECT_EQ(one.transport->counters().sent, 4u) << "two whole messages, and one in two fragments";
+}
+
+// The length that a header claims may be a lie: then all of the rest is one thing, for the codec to refuse.
+TEST(UdpTransportTest, ABundleEndsWhereItsLastHeaderLies) {
+  Loop loop;
+  End one(loop), two(loop);
+  std::string datagram = *encoded(100) + *encoded(100);
+  datagram[100 + offsetof(paxos_header, body_len)] = '\x7f';
+  one.send(two, std::make_shared<const std::string>(datagram + "xyz"));
+  ASSERT_TRUE(loop.run_until([&] { return two.received.size() == 2; }));
+  EXPECT_EQ(two.received[0], *encoded(100));
+  EXPECT_EQ(two.received[1], datagram.substr(100) + "xyz");
+}
+
+// It looks again without being told, and for a while only: afterwards it sleeps, and is woken as before.
+TEST(UdpTransportTest, PollsAndThenSleeps) {
+  Loop loop;
+  UdpConfig config;
+  config.busy_poll_us = 2000;
+  End one(loop), two(loop, config);
+  for (std::size_t i = 1; i <= 3; i++) {
+    one.send(two, encoded(100));
+    ASSERT_TRUE(loop.run_until([&] { return two.received.size() == i; }));
+    ASSERT_TRUE(loop.run_until([&] { return !two.transport->is_polling(); }));
+  }
+}
+
 TEST(UdpTransportTest, FragmentsWhereItDoesNot) {
   for (const char* address : {"127.0.0.1", "::1"}) {
     Loop loop;
