@@ -10,22 +10,17 @@
 #include <stop_token>
 #include <thread>
 
-#include "loadgen/echo_server.h"
-#include "loadgen/population.h"
-#include "netns-tests/demo/bmcd_process.h"
+#include "control-plane/signal_stop.h"
 #include "netns-tests/demo/measurement.h"
-#include "netns-tests/demo/placement.h"
 #include "netns-tests/demo/progress.h"
+#include "netns-tests/demo/stage.h"
 #include "netns-tests/demo/summary.h"
-#include "netns-tests/lib/lab.h"
-#include "netns-tests/lib/lab_error.h"
-#include "netns-tests/lib/process.h"
-#include "netns-tests/lib/signal_stop.h"
 
 namespace bmc::demo {
 namespace {
 
 constexpr double kWarmUpLimitS = 30;
+constexpr unsigned kMemcachedMb = 512;
 
 struct Options {
   double seconds = 5;
@@ -39,23 +34,10 @@ struct Options {
   std::string bmcd, bmcctl;
 };
 
-struct Interrupted {};
-
-template <typename T>
-T unwrap(Result<T> result) {
-  if (result) return *std::move(result);
-  if (result.error().code == ECANCELED) throw Interrupted{};
-  throw lab::LabError(result.error().what);
-}
-
-// Members are taken down in reverse: bmcd, memcached, namespaces.
 class Demo {
  public:
   Demo(const Options& options, std::stop_token stop)
-      : options_(options),
-        stop_(std::move(stop)),
-        inside_client_(lab_.client()),
-        measurement_(lab_.link(), workload_, progress_, stop_) {
+      : options_(options), stop_(std::move(stop)), measurement_(stage_.link(), workload_, progress_, stop_) {
     workload_.key_count = options_.items;
     workload_.data_size = options_.data_size;
     workload_.pattern = loadgen::Pattern::kZipf;
@@ -63,115 +45,61 @@ class Demo {
   }
 
   Summary run() {
-    place();
-    pin_this_thread(placement_.load_cpu);
-    start_memcached();
-    fill();
+    progress_.step("starting memcached, storing " + grouped(options_.items) + " items");
+    stage_.start_memcached(kMemcachedMb);
+    stage_.fill(workload_, options_.v6, stop_);
     Summary summary;
     summary.plain = unwrap(measurement_.run("memcached alone", plan()));
     if (options_.limit) summary.limit = measure_limit();
     if (!options_.plain_only) summary.bmcd = measure_bmcd();
-    summary.checked = measurement_.checked();
-    summary.wrong = measurement_.wrong();
+    summary.checked = measurement_.total().checked();
+    summary.wrong = measurement_.total().wrong();
     return summary;
   }
 
  private:
-  void place() {
-    server_reception_.separate();
-    client_reception_.separate();
-  }
-
-  void start_memcached() {
-    progress_.step("starting memcached");
-    const lab::Link& link = lab_.link();
-    const std::string port = std::to_string(lab::kMemcachedPort);
-    memcached_ = std::make_unique<lab::Process>(
-        lab::ProcessSpec{.argv = {"setsid", "taskset", "-c", std::to_string(placement_.server_cpu),
-                                  "memcached", "-u", "nobody", "-p", port, "-U", port, "-l",
-                                  link.server(false).ip + "," + link.server(true).ip, "-t", "1", "-m", "512"},
-                         .netns = &lab_.server()});
-  }
-
-  // Memcached needs a moment until it listens.
-  void fill() {
-    progress_.step("storing " + grouped(options_.items) + " items");
-    const loadgen::IpAddress server = unwrap(loadgen::IpAddress::parse(lab_.link().server(options_.v6).ip));
-    const loadgen::Workload workload = unwrap(loadgen::Workload::create(workload_));
-    Result<void> stored;
-    lab::eventually(lab::Deadline::in_ms(10'000), [&] {
-      stored = loadgen::populate(server, lab::kMemcachedPort, workload);
-      return stored.ok() || stored.error().code != ECONNREFUSED || !memcached_->running() ||
-             stop_.stop_requested();
-    });
-    if (stop_.stop_requested()) throw Interrupted{};
-    if (!stored) throw lab::LabError(stored.error().what + "\n" + memcached_->output());
-    const auto check = unwrap(loadgen::verify_population(server, lab::kMemcachedPort, workload));
-    if (check.wrong + check.missing > 0) throw lab::LabError("memcached did not keep all items");
-    prefer(memcached_->pid(), kServerPriority);
-  }
-
   MeasurementPlan plan() {
     MeasurementPlan plan;
     plan.seconds = options_.seconds;
-    plan.load_cpu = placement_.load_cpu;
+    plan.load_cpu = stage_.placement().load_cpu;
     plan.v6 = options_.v6;
-    plan.before_latency = [this] {
-      server_reception_.with_sender();
-      client_reception_.with_sender();
-    };
-    plan.after_latency = [this] { place(); };
+    plan.before_latency = [this] { stage_.receive_with_sender(); };
+    plan.after_latency = [this] { stage_.receive_apart(); };
     return plan;
   }
 
   Measured measure_limit() {
-    std::unique_ptr<loadgen::EchoServer> echo;
-    {
-      const lab::ScopedNetns inside(lab_.server());
-      echo = unwrap(loadgen::EchoServer::attach(lab_.link().server_device, lab::kMemcachedPort));
-    }
+    const auto echo = stage_.start_echo();
     MeasurementPlan limit = plan();
     limit.expect_echo = true;
-    limit.start_rps = 200000;
+    limit.search.start_rps = 200000;
     return unwrap(measurement_.run("a program that only swaps addresses", limit));
   }
 
   Measured measure_bmcd() {
     progress_.step("starting bmcd");
-    BmcdProcess bmcd(lab_.server(), {options_.bmcd, options_.bmcctl, lab_.link().server_device,
-                                     lab_.link().server(options_.v6), placement_.server_cpu});
-    prefer(bmcd.pid(), kDaemonPriority);
+    BmcdOptions options;
+    options.bmcd = options_.bmcd;
+    options.bmcctl = options_.bmcctl;
+    const auto bmcd = stage_.start_bmcd(options, options_.v6);
     MeasurementPlan accelerated = plan();
-    accelerated.start_rps = 200000;
-    accelerated.kernel_hits = [&bmcd] { return bmcd.kernel_hits(); };
+    accelerated.search.start_rps = 200000;
+    accelerated.kernel_hits = [&bmcd] { return bmcd->kernel_hits(); };
     progress_.step("asking every key until bmcd has them all");
     const double warm = unwrap(measurement_.warm_up(accelerated, kWarmUpLimitS));
     Measured measured = unwrap(measurement_.run("with bmcd", accelerated));
     if (measured.kernel_hit_rate < warm / 2)
-      throw lab::LabError("bmcd stopped answering from the kernel:\n" + bmcd.output());
+      throw lab::LabError("bmcd stopped answering from the kernel:\n" + bmcd->output());
     return measured;
   }
 
   const Options& options_;
   std::stop_token stop_;
   ProgressLine progress_;
-  Placement placement_ = choose_placement();
-  lab::Lab lab_{{.far_xdp = false}};
-  Reception server_reception_{lab_.server(), lab_.link().server_device, placement_.server_cpu,
-                              kServerPriority};
-  Reception client_reception_{lab_.client(), lab_.link().far_device, placement_.load_cpu, kLoadPriority};
-  lab::ScopedNetns inside_client_;
+  Stage stage_;
   loadgen::WorkloadOptions workload_;
-  std::unique_ptr<lab::Process> memcached_;
   Measurement measurement_;
 };
-
-// Beside this program where they are installed, else where the build has put them.
-std::string find_program(const std::string& name, const std::string& built) {
-  std::error_code ignored;
-  const auto own = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / name;
-  return std::filesystem::exists(own, ignored) ? own.string() : built;
-}
 
 void declare_options(CLI::App& app, Options& options) {
   app.add_option("--seconds", options.seconds, "to measure each at its best rate")
@@ -190,7 +118,7 @@ void declare_options(CLI::App& app, Options& options) {
 }
 
 int run(const Options& options) {
-  const lab::SignalStop signals;
+  const SignalStop signals;
   try {
     if (!options.plain_only && !std::filesystem::exists(options.bmcd))
       throw lab::LabError("no bmcd at '" + options.bmcd + "': build it, or give --bmcd PATH or --plain-only");

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "netns-tests/lib/signal_stop.h"
+#include "control-plane/signal_stop.h"
 #include "netns-tests/paxos/bench/measurement.h"
 
 namespace bmc::bench {
@@ -18,6 +18,7 @@ struct Options {
   std::size_t repeats = 3;
   std::vector<std::size_t> replicas{3, 5, 7};
   std::vector<std::string> durabilities{"memory", "wal"};
+  std::vector<std::uint32_t> busy_poll_us{0, 50};
   std::string data = "/tmp";
   bool quick = false;
   bool json = false;
@@ -28,7 +29,8 @@ std::vector<EchoOptions> clusters_of(const Options& options) {
   for (const std::size_t replicas : options.replicas)
     for (const std::string& durability : options.durabilities)
       for (const bool batching : {false, true})
-        clusters.push_back({replicas, durability, batching, options.data});
+        for (const std::uint32_t busy_poll_us : options.busy_poll_us)
+          clusters.push_back({replicas, durability, batching, busy_poll_us, options.data});
   return clusters;
 }
 
@@ -45,16 +47,17 @@ std::vector<Case> measure_all(const Options& options, const std::stop_token& sto
       std::vector<Case*> of_cluster;
       for (std::size_t load = 0; load < std::size(kLoadShapes); ++load)
         of_cluster.push_back(&cases[i * std::size(kLoadShapes) + load]);
-      std::fprintf(stderr, "bmc-paxos-bench: run %zu of %zu: %zu replicas, %s, %s\n", repeat + 1,
+      std::fprintf(stderr, "bmc-paxos-bench: run %zu of %zu: %zu replicas, %s, %s%s\n", repeat + 1,
                    options.repeats, clusters[i].replicas, clusters[i].durability.c_str(),
-                   clusters[i].batching ? "batched" : "unbatched");
+                   clusters[i].batching ? "batched" : "unbatched",
+                   clusters[i].busy_poll_us > 0 ? ", polling" : "");
       measure(clusters[i], options.seconds, of_cluster);
     }
   return cases;
 }
 
 int run(const Options& options) {
-  const lab::SignalStop signals;
+  const SignalStop signals;
   const double sync_us = sync_time_us(options.data);
   const auto cases = measure_all(options, signals.token());
   if (signals.token().stop_requested()) {
@@ -78,6 +81,10 @@ int main_program(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--replicas", options.replicas)->check(CLI::IsMember({3, 5, 7, 9}));
   app.add_option("--durability", options.durabilities)->check(CLI::IsMember({"memory", "wal"}));
+  app.add_option("--busy-poll-us", options.busy_poll_us,
+                 "of replicas and clients; 0: they sleep while they wait")
+      ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
   app.add_option("--data", options.data, "the disk: a directory for the replicas' data")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
@@ -91,6 +98,7 @@ int main_program(int argc, char** argv) {
   if (options.quick) {
     options.replicas = {3};
     options.repeats = 1;
+    options.busy_poll_us = {0};
     options.seconds = std::min(options.seconds, 0.3);
   }
   return run(options);

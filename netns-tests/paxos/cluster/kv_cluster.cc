@@ -132,13 +132,17 @@ bool KvCluster::wait_following(lab::Deadline deadline) const {
   return lab::eventually(deadline, [this] { return all_following().has_value(); });
 }
 
-bool KvCluster::wait_settled(lab::Deadline deadline) const {
-  return lab::eventually(deadline, [this] {
+std::optional<std::uint64_t> KvCluster::wait_settled(lab::Deadline deadline) const {
+  std::uint64_t applied = 0;
+  const bool settled = lab::eventually(deadline, [&] {
     const auto all = all_following();
-    return all && std::all_of(all->begin(), all->end(), [&](const ReplicaReport& said) {
-             return said.applied == (*all)[0].applied && said.applied == said.commit;
-           });
+    if (!all) return false;
+    applied = (*all)[0].applied;
+    return std::all_of(all->begin(), all->end(), [&](const ReplicaReport& said) {
+      return said.applied == applied && said.commit == applied;
+    });
   });
+  return settled ? std::optional(applied) : std::nullopt;
 }
 
 std::string KvCluster::difference_of_states(const std::vector<std::string>& keys) const {

@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "control-plane/signal_stop.h"
 #include "netns-tests/lib/lab_error.h"
-#include "netns-tests/lib/signal_stop.h"
 #include "netns-tests/paxos/demo/writers.h"
 
 namespace bmc::demo {
@@ -91,7 +91,7 @@ class Demo {
   }
 
   void read_back(const Writers& writers) {
-    require(cluster_.wait_settled(lab::Deadline::in_ms(kLimitMs)), "the replicas do not come to one state");
+    require(cluster_.wait_settled(lab::Deadline::in_ms(kLimitMs)).has_value(), "the replicas do not come to one state");
     for (std::size_t i = 0; i < cluster_.size(); ++i) {
       if (stop_.stop_requested()) throw Interrupted{};
       const auto lost = writers.lost(i);
@@ -169,7 +169,7 @@ void print(const Options& options, const Summary& summary) {
 }
 
 int run(const Options& options) {
-  const lab::SignalStop signals;
+  const SignalStop signals;
   try {
     Summary summary;
     {

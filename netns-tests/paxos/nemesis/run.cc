@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "netns-tests/paxos/linearizability/checker.h"
@@ -132,15 +133,22 @@ class Run {
     return true;
   }
 
-  // Every replica must tell every key's value.
+  // Every replica must tell every key's value, at the latest when everything must work again.
   void read_everywhere() {
+    const auto deadline = Deadline::in_ms(options_.recovery_seconds * 1000);
     for (std::size_t i = 0; i < cluster_.size(); ++i) {
-      auto connection =
-          KvConnection::open(cluster_.mesh().clients(), cluster_.client_endpoint(i), kProbeTimeoutMs);
-      for (const std::string& key : keys_)
-        if (!connection || !read(*connection, key))
+      std::optional<KvConnection> connection;
+      for (const std::string& key : keys_) {
+        const bool answered = lab::eventually(deadline, [&] {
+          if (!connection || !connection->usable())
+            connection =
+                KvConnection::open(cluster_.mesh().clients(), cluster_.client_endpoint(i), kProbeTimeoutMs);
+          return connection && read(*connection, key);
+        });
+        if (!answered)
           return fail("replica " + std::to_string(i) + " does not answer the final reads:\n" +
                       cluster_.describe());
+      }
     }
   }
 
@@ -158,11 +166,17 @@ class Run {
     compare_states();
   }
 
+  // States that differ prove something only if no operation came between the one look and the other.
   void compare_states() {
-    if (!cluster_.wait_settled(Deadline::in_ms(options_.recovery_seconds * 1000)))
-      return fail("the replicas do not come to one state:\n" + cluster_.describe());
-    const auto difference = cluster_.difference_of_states(keys_);
-    if (!difference.empty()) fail("the replicas' states differ: " + difference);
+    const auto deadline = Deadline::in_ms(options_.recovery_seconds * 1000);
+    for (;;) {
+      const auto before = cluster_.wait_settled(deadline);
+      if (!before) return fail("the replicas do not come to one state:\n" + cluster_.describe());
+      const auto difference = cluster_.difference_of_states(keys_);
+      if (difference.empty()) return;
+      if (cluster_.wait_settled(deadline) == before)
+        return fail("the replicas' states differ at op " + std::to_string(*before) + ": " + difference);
+    }
   }
 
   void fail(const std::string& what) {

@@ -15,7 +15,7 @@ namespace bmc::nemesis {
 namespace {
 
 RunOptions options(const std::string& durability, const std::string& nemeses) {
-  constexpr std::uint64_t kSecondsEach = 4;
+  constexpr std::uint64_t kSecondsEach = 7;  // with the 19 faults of the first three tests: over two minutes
   RunOptions made;
   made.cluster.durability = durability;
   made.nemeses = nemeses;
