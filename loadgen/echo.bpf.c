@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The limit: a server that only swaps addresses and ports of UDP datagrams to one port and sends them back.
- * Nothing that answers from XDP can be faster. Loaded by echo_server.cc.
+ * The limit: a server that only swaps addresses and ports of UDP datagrams to one port and sends them back, with
+ * `growth` zero bytes behind them where replies are to be larger than requests. Nothing that answers from XDP can be
+ * faster. Loaded by echo_server.cc.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -15,6 +16,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 const volatile __u16 port_be = 0;
+const volatile __u16 growth = 0; /* bytes */
 
 static __always_inline void swap_words(__u32 *left, __u32 *right)
 {
@@ -24,8 +26,22 @@ static __always_inline void swap_words(__u32 *left, __u32 *right)
 	*right = kept;
 }
 
-/* Sums do not change when words change places: no checksum to correct. */
-static __always_inline int send_back(struct ethhdr *eth, struct udphdr *udp)
+/* A length field grew by `growth`, and with it what its one's complement checksum covers `times` times. */
+static __always_inline void grow_length(__u16 *length, __u16 *checksum, __u32 times)
+{
+	__u32 sum = (__u16)~*checksum + times * bpf_htons(growth);
+
+	if (!growth)
+		return;
+	*length = bpf_htons(bpf_ntohs(*length) + growth);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	/* Zero would mean that there is none. */
+	*checksum = (__u16)~sum ?: 0xffff;
+}
+
+/* Sums do not change when words change places: only lengths are to be corrected. The kernel has zeroed what it added. */
+static __always_inline int send_back(struct xdp_md *ctx, struct ethhdr *eth, struct udphdr *udp)
 {
 	__u16 kept = udp->source;
 
@@ -36,7 +52,11 @@ static __always_inline int send_back(struct ethhdr *eth, struct udphdr *udp)
 		((__u16 *)eth->h_dest)[word] = ((__u16 *)eth->h_source)[word];
 		((__u16 *)eth->h_source)[word] = kept;
 	}
-	return XDP_TX;
+	if (!growth)
+		return XDP_TX;
+	/* In the UDP header and in the pseudo header. */
+	grow_length(&udp->len, &udp->check, 2);
+	return bpf_xdp_adjust_tail(ctx, growth) ? XDP_ABORTED : XDP_TX;
 }
 
 SEC("xdp")
@@ -54,7 +74,8 @@ int echo(struct xdp_md *ctx)
 		if (*(__u8 *)ipv4 != 0x45 || ipv4->protocol != IPPROTO_UDP || udp->dest != port_be)
 			return XDP_PASS;
 		swap_words(&ipv4->saddr, &ipv4->daddr);
-		return send_back(eth, udp);
+		grow_length(&ipv4->tot_len, &ipv4->check, 1);
+		return send_back(ctx, eth, udp);
 	}
 	udp = (struct udphdr *)(ipv6 + 1);
 	if (eth->h_proto != bpf_htons(ETH_P_IPV6) || (void *)(udp + 1) > end || ipv6->nexthdr != IPPROTO_UDP ||
@@ -62,5 +83,6 @@ int echo(struct xdp_md *ctx)
 		return XDP_PASS;
 	for (int word = 0; word < 4; word++)
 		swap_words(&ipv6->saddr.in6_u.u6_addr32[word], &ipv6->daddr.in6_u.u6_addr32[word]);
-	return send_back(eth, udp);
+	ipv6->payload_len = bpf_htons(bpf_ntohs(ipv6->payload_len) + growth);
+	return send_back(ctx, eth, udp);
 }

@@ -17,8 +17,10 @@ namespace bmc::loadgen {
 
 class EchoServer {
  public:
-  // In the calling thread's network namespace. UDP to `port` is sent back, everything else passes.
-  static Result<std::unique_ptr<EchoServer>> attach(const std::string& interface, std::uint16_t port);
+  // In the calling thread's network namespace. UDP to `port` is sent back, `growth` bytes longer; everything
+  // else passes.
+  static Result<std::unique_ptr<EchoServer>> attach(const std::string& interface, std::uint16_t port,
+                                                    std::uint16_t growth = 0);
   ~EchoServer();
   EchoServer(const EchoServer&) = delete;
   EchoServer& operator=(const EchoServer&) = delete;

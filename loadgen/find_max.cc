@@ -19,6 +19,13 @@ class Search {
   Search(const FindMaxPlan& plan, const Measure& measure) : plan_(plan), measure_(measure) {}
 
   Result<FindMaxOutcome> run() {
+    const Result<void> done = search();
+    if (!done && !plan_.stop.stop_requested()) return done.error();
+    return outcome_;
+  }
+
+ private:
+  Result<void> search() {
     bad_ = plan_.start_rps;
     for (int round = 0; round < kRounds; ++round) {
       if (auto bounded = climb(); !bounded) return bounded.error();
@@ -27,18 +34,26 @@ class Search {
       // Everything below the bound held: then it was an accident that the bound itself did not.
       if (bad_ < bound || outcome_.limited_by_load || good_ >= plan_.ceiling_rps) break;
     }
-    if (auto confirmed = confirm(); !confirmed) return confirmed.error();
-    return outcome_;
+    return confirm();
   }
 
- private:
   bool acceptable(const RunReport& report) const {
-    return !report.aborted && report.answered() > 0 && report.loss() <= plan_.loss_max;
+    // What could not be sent because too much was unanswered is the server's loss too.
+    const auto stalled = static_cast<double>(report.stalled);
+    return !report.aborted && report.answered() > 0 && report.loss() <= plan_.loss_max &&
+           stalled <= plan_.loss_max * (stalled + static_cast<double>(report.sent));
   }
 
   Result<RunReport> window(double rps, double seconds) {
     outcome_.windows++;
-    return measure_(rps, seconds);
+    Result<RunReport> report = measure_(rps, seconds);
+    if (!report) return report;
+    outcome_.tried.push_back({rps, report->sent_rps(), report->rps(), report->loss(),
+                              report->latency.quantile_ns(0.5), report->latency.quantile_ns(0.99),
+                              acceptable(*report)});
+    if (acceptable(*report) || !acceptable(outcome_.best)) outcome_.best = *report;
+    if (plan_.stop.stop_requested()) return Error{ECANCELED, "interrupted"};
+    return report;
   }
 
   Result<bool> holds(double rps) {

@@ -5,6 +5,7 @@
 #define BMC_LOADGEN_FIND_MAX_H
 
 #include <functional>
+#include <stop_token>
 #include <vector>
 
 #include "control-plane/result.h"
@@ -20,6 +21,18 @@ struct FindMaxPlan {
   double window_seconds = 0.3;
   double confirm_seconds = 1;  // the rate found must hold for one window of this length
   int confirm_tries = 8;       // after each that fails the rate is lowered by `precision`
+  std::stop_token stop = {};   // ends the search with what it knows
+};
+
+// One window of the search, in short.
+struct FindMaxWindow {
+  double offered_rps = 0;
+  double sent_rps = 0;
+  double rps = 0;
+  double loss = 0;  // share
+  double p50_ns = 0;
+  double p99_ns = 0;
+  bool held = false;  // it lost no more than was allowed
 };
 
 struct FindMaxOutcome {
@@ -27,6 +40,7 @@ struct FindMaxOutcome {
   bool limited_by_load = false;  // the generator could not send more: the server may do better
   bool confirmed = false;        // false: no try held; `best` is the last
   int windows = 0;
+  std::vector<FindMaxWindow> tried;  // all of them
 };
 
 // Runs one window of so many requests a second and seconds.
@@ -34,7 +48,8 @@ using Measure = std::function<Result<RunReport>(double rps, double seconds)>;
 
 // Doubles the rate until a window loses more than `loss_max`, halves the interval, then confirms. A machine
 // with other work loses packets now and then: a window with moderate loss is repeated once before it counts,
-// and a bound below which everything held is tried again.
+// and a bound below which everything held is tried again. After a stop `best` is the highest rate that held
+// so far, or the last tried.
 Result<FindMaxOutcome> find_max(const FindMaxPlan& plan, const Measure& measure);
 
 }  // namespace bmc::loadgen

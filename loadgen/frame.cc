@@ -104,10 +104,9 @@ std::uint32_t ones_sum(const std::uint8_t* data, std::size_t size, std::uint64_t
   return workload_fold(sum);
 }
 
-std::vector<std::uint8_t> build_request(const Link& link, const Workload& workload, std::uint16_t source_port,
-                                        std::uint16_t id, std::uint64_t sequence) {
-  const std::string text = workload.request_text(sequence);
-  const std::size_t udp_size = kUdp + LOADGEN_FRAME_HEADER + text.size();
+std::vector<std::uint8_t> build_datagram(const Link& link, std::uint16_t source_port,
+                                         std::string_view payload) {
+  const std::size_t udp_size = kUdp + payload.size();
   std::vector<std::uint8_t> out;
   put(out, link.server_mac.data(), link.server_mac.size());
   put(out, link.client_mac.data(), link.client_mac.size());
@@ -118,12 +117,77 @@ std::vector<std::uint8_t> build_request(const Link& link, const Workload& worklo
   put16(out, link.server_port);
   put16(out, udp_size);
   put16(out, 0);
-  put16(out, id);
-  put(out, "\x00\x00\x00\x01\x00\x00", 6);  // datagram 0 of 1
-  put(out, text.data(), text.size());
+  put(out, payload.data(), payload.size());
   const std::uint32_t sum = ~ones_sum(out.data() + udp, udp_size, pseudo_sum(link, udp_size)) & 0xffff;
   store16(out, udp + 6, sum == 0 ? 0xffff : sum);
   return out;
+}
+
+std::vector<std::uint8_t> build_request(const Link& link, const Workload& workload, std::uint16_t source_port,
+                                        std::uint16_t id, std::uint64_t sequence) {
+  // Datagram 0 of 1.
+  std::string payload = {static_cast<char>(id >> 8), static_cast<char>(id), 0, 0, 0, 1, 0, 0};
+  payload += workload.request_text(sequence);
+  return build_datagram(link, source_port, payload);
+}
+
+DatagramWriter::DatagramWriter(const Link& link, std::uint16_t source_port)
+    : headers_(build_datagram(link, source_port, {})),
+      ipv4_(link.server.family == 4),
+      pseudo_sum_(pseudo_sum(link, 0)) {}
+
+std::size_t DatagramWriter::write(std::uint8_t* out, std::string_view payload) const {
+  const auto put_word = [out](std::size_t at, std::uint32_t word) {
+    const auto narrow = static_cast<std::uint16_t>(word);
+    std::memcpy(out + at, &narrow, sizeof narrow);
+  };
+  const std::size_t udp = headers_.size() - kUdp;
+  const auto udp_size = static_cast<std::uint16_t>(kUdp + payload.size());
+  std::memcpy(out, headers_.data(), headers_.size());
+  std::memcpy(out + headers_.size(), payload.data(), payload.size());
+  if (ipv4_) {
+    put_word(kEthernet + 2, htons(static_cast<std::uint16_t>(kIpv4 + udp_size)));
+    put_word(kEthernet + 10, 0);
+    put_word(kEthernet + 10, ~ones_sum(out + kEthernet, kIpv4));
+  } else {
+    put_word(kEthernet + 4, htons(udp_size));
+  }
+  put_word(udp + 4, htons(udp_size));
+  put_word(udp + 6, 0);
+  const std::uint32_t sum =
+      ~ones_sum(out + udp, udp_size, std::uint64_t{pseudo_sum_} + htons(udp_size)) & 0xffff;
+  put_word(udp + 6, sum == 0 ? 0xffff : sum);
+  return headers_.size() + payload.size();
+}
+
+std::optional<ReceivedDatagram> read_datagram(const Link& link, std::string_view frame) {
+  const std::size_t udp = udp_offset(link);
+  const auto read16 = [&](std::size_t at) {
+    std::uint16_t word = 0;
+    std::memcpy(&word, frame.data() + at, sizeof word);
+    return ntohs(word);
+  };
+  if (frame.size() < udp + kUdp || read16(kEthernet - 2) != (link.server.family == 4 ? 0x0800 : 0x86dd))
+    return std::nullopt;
+  const std::size_t size = read16(udp + 4);
+  const std::size_t ip_size = link.server.family == 4 ? read16(kEthernet + 2) - kIpv4 : read16(kEthernet + 4);
+  const auto protocol = frame[kEthernet + (link.server.family == 4 ? 9 : 6)];
+  if (protocol != IPPROTO_UDP || size < kUdp || size != ip_size || udp + size > frame.size())
+    return std::nullopt;
+  ReceivedDatagram out;
+  out.destination_port = read16(udp + 2);
+  out.payload = frame.substr(udp + kUdp, size - kUdp);
+  // The pseudo header's addresses are those of the request.
+  const auto* start = reinterpret_cast<const std::uint8_t*>(frame.data()) + udp;
+  out.checksum_right = read16(udp + 6) != 0 && ones_sum(start, size, pseudo_sum(link, size)) == 0xffff;
+  return out;
+}
+
+void describe_link(const Link& link, loadgen_config& config) {
+  config.family = static_cast<std::uint8_t>(link.server.family);
+  config.server_port_be = htons(link.server_port);
+  std::memcpy(config.client_be, link.client.bytes.data(), sizeof config.client_be);
+  std::memcpy(config.server_be, link.server.bytes.data(), sizeof config.server_be);
 }
 
 void describe_frame(const Link& link, const Workload& workload, loadgen_config& config) {
@@ -135,13 +199,10 @@ void describe_frame(const Link& link, const Workload& workload, loadgen_config& 
     digits += config.key_size + 1;
   }
   store16(frame, udp + 6, 0);
-  config.family = static_cast<std::uint8_t>(link.server.family);
+  describe_link(link, config);
   config.frame_size = static_cast<std::uint32_t>(frame.size());
   config.udp_offset = static_cast<std::uint32_t>(udp);
   config.udp_sum = ones_sum(frame.data() + udp, frame.size() - udp, pseudo_sum(link, frame.size() - udp));
-  config.server_port_be = htons(link.server_port);
-  std::memcpy(config.client_be, link.client.bytes.data(), sizeof config.client_be);
-  std::memcpy(config.server_be, link.server.bytes.data(), sizeof config.server_be);
   std::memset(config.frame, 0, sizeof config.frame);
   std::memcpy(config.frame, frame.data(), frame.size());
 }

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <thread>
 
+#include "loadgen/clock.h"
 #include "loadgen/live_frames.h"
 #include "loadgen/programs.h"
 
@@ -21,12 +21,6 @@ using namespace std::chrono_literals;
 constexpr auto kPoll = 5ms;
 constexpr std::uint64_t kDrainQuietNs = 50'000'000;  // without a reply for so long, the rest is lost
 constexpr std::uint64_t kHopelessSent = 2000;        // requests before a window may be given up
-
-std::uint64_t now_ns() {
-  timespec time = {};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
-}
 
 Result<void> check_options(const KernelOptions& options) {
   if (options.slots == 0 || (options.slots & (options.slots - 1)) != 0 || options.slots > LOADGEN_SLOTS_MAX)
@@ -103,7 +97,7 @@ class Generator final : public KernelTransport {
     pace().interval_q10 = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(1e9 * 1024 / plan.rps));
     pace().depth_q10 = pace().interval_q10 * options_.burst;
     pace().remaining = plan.requests;
-    pace().start_ns = now_ns();
+    pace().start_ns = monotonic_ns();
     pace().end_ns = pace().start_ns + static_cast<std::uint64_t>(plan.seconds * 1e9);
     __atomic_store_n(&pace().active, 1, __ATOMIC_RELEASE);
   }
@@ -114,7 +108,7 @@ class Generator final : public KernelTransport {
     RunReport report;
     report.offered_rps = plan.rps;
     std::uint64_t sent_before = 0;
-    while (now_ns() < pace().end_ns && frames.running()) {
+    while (monotonic_ns() < pace().end_ns && frames.running()) {
       std::this_thread::sleep_for(kPoll);
       if (!collect(report)) break;
       // What was sent before the last look has had a whole poll interval to come back.
@@ -130,7 +124,7 @@ class Generator final : public KernelTransport {
       sent_before = report.sent;
     }
     __atomic_store_n(&pace().active, 0, __ATOMIC_RELEASE);
-    const std::uint64_t end = std::min<std::uint64_t>(now_ns(), pace().end_ns);
+    const std::uint64_t end = std::min<std::uint64_t>(monotonic_ns(), pace().end_ns);
     report.seconds = static_cast<double>(end - pace().start_ns) / 1e9;
     return report;
   }
@@ -139,12 +133,12 @@ class Generator final : public KernelTransport {
   void drain(const LiveFrames& frames) const {
     RunReport seen;
     std::uint64_t before = 0;
-    std::uint64_t quiet_since = now_ns();
+    std::uint64_t quiet_since = monotonic_ns();
     while (frames.running() && collect(seen)) {
       if (seen.answered() + seen.wrong() >= seen.sent) return;
-      if (seen.answered() != before) quiet_since = now_ns();
+      if (seen.answered() != before) quiet_since = monotonic_ns();
       before = seen.answered();
-      if (now_ns() - quiet_since > kDrainQuietNs) return;
+      if (monotonic_ns() - quiet_since > kDrainQuietNs) return;
       std::this_thread::sleep_for(1ms);
     }
   }
@@ -155,9 +149,20 @@ class Generator final : public KernelTransport {
     if (!stats) return stats.error();
     std::copy_n(stats->counter, report.counter.size(), report.counter.begin());
     report.latency = Latency(stats->latency);
+    count_gets(report);
     report.sent = __atomic_load_n(&pace().sent, __ATOMIC_RELAXED);
     report.stalled = __atomic_load_n(&pace().stalled, __ATOMIC_RELAXED);
     return {};
+  }
+
+  void count_gets(RunReport& report) const {
+    constexpr std::uint64_t kEndBytes = 5;  // END\r\n
+    report.gets.count = report.answered();
+    report.gets.hits = report.counter[LOADGEN_HIT];
+    report.gets.misses = report.counter[LOADGEN_MISS];
+    report.gets.bytes = report.answered() * (programs_.request_size() + kEndBytes) +
+                        report.gets.hits * programs_.record_size();
+    report.gets.latency = report.latency;
   }
 
   KernelOptions options_;

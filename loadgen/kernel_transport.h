@@ -6,14 +6,12 @@
 #define BMC_LOADGEN_KERNEL_TRANSPORT_H
 
 #include <cstdint>
-#include <limits>
 #include <memory>
-#include <stop_token>
 #include <string>
 
 #include "control-plane/result.h"
 #include "loadgen/frame.h"
-#include "loadgen/report.h"
+#include "loadgen/transport.h"
 #include "loadgen/workload.h"
 
 namespace bmc::loadgen {
@@ -24,31 +22,20 @@ struct KernelOptions {
   std::uint32_t slots = 1u << 20;  // requests outstanding at most; a power of two
   std::uint32_t port_bits = 4;     // 2^n source ports
   std::uint64_t lost_after_ns = 200'000'000;
-  std::uint32_t batch = 64;  // runs between two looks at the scheduler, 1..256
-  std::uint32_t burst = 64;  // requests that may be caught up after a pause
-  bool expect_echo = false;  // replies are the requests, see LOADGEN_EXPECT_ECHO
+  std::uint32_t batch = 64;       // runs between two looks at the scheduler, 1..256
+  std::uint32_t burst = 64;       // requests that may be caught up after a pause
+  bool expect_echo = false;       // replies are the requests, see LOADGEN_EXPECT_ECHO
+  std::uint16_t echo_growth = 0;  // bytes by which they are longer
   bool verify_checksum = true;
   int cpu = -1;  // of the generating thread; -1: any
 };
 
-struct WindowPlan {
-  double rps = 10000;
-  double seconds = 1;
-  std::uint64_t requests = std::numeric_limits<std::uint64_t>::max();
-  double abort_loss = 1;  // ends the window once so large a share is unanswered for some ms
-};
-
-class KernelTransport {
+class KernelTransport : public Transport {
  public:
   // Loads the programs and attaches the checker to the interface (natively, or generic where the driver has
   // no XDP). Everything happens in the calling thread's network namespace; run() must be called in the same.
   static Result<std::unique_ptr<KernelTransport>> create(const KernelOptions& options,
                                                          const Workload& workload);
-  virtual ~KernelTransport() = default;
-
-  // One window of paced requests; returns when all are answered or nothing more comes.
-  virtual Result<RunReport> run(const WindowPlan& plan, const std::stop_token& stop,
-                                const Progress& progress) = 0;
 };
 
 }  // namespace bmc::loadgen

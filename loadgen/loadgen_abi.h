@@ -57,6 +57,7 @@ struct loadgen_config {
 	__u8 value_base;       /* value bytes are value_base + 0..15 */
 	__u8 reserved[3];
 	__u32 key_count;
+	__u32 key_minimum;     /* number of the first key */
 	__u32 keys_per_request;
 	__u32 key_size;
 	__u32 data_size;
@@ -69,7 +70,8 @@ struct loadgen_config {
 	__u32 udp_sum;         /* folded one's complement sum of pseudo header and UDP datagram with all
 				  variable fields (source port, checksum, id, digits) as zero */
 	__u16 server_port_be;
-	__u16 reserved1;
+	__u16 echo_growth;     /* LOADGEN_EXPECT_ECHO: bytes by which a reply is longer than its request */
+	__u32 reserved1;
 	__u32 client_be[4];    /* IPv4 in [0] */
 	__u32 server_be[4];
 	__u64 draw_seed;       /* which keys are asked */
@@ -78,7 +80,7 @@ struct loadgen_config {
 	__u8 frame[LOADGEN_FRAME_MAX]; /* the request with all variable fields zero */
 	__u8 head[LOADGEN_HEAD_MAX];   /* the head of a record with the key's digits zero */
 };
-LOADGEN_ABI_ASSERT(sizeof(struct loadgen_config) == 8 + 11 * 4 + 4 + 32 + 24 + 1520 + 288, "loadgen_config");
+LOADGEN_ABI_ASSERT(sizeof(struct loadgen_config) == 8 + 12 * 4 + 8 + 32 + 24 + 1520 + 288, "loadgen_config");
 
 /* ---- Pacing: variable data of the generator program, one run window after another ---------- */
 
@@ -136,7 +138,9 @@ LOADGEN_ABI_ASSERT(sizeof(struct loadgen_alias) == 8, "loadgen_alias");
 	X(WRONG_KEY, "wrong_key", "a key that was not asked, or out of order") \
 	X(WRONG_HEAD, "wrong_head", "VALUE line differs: key, flags or length") \
 	X(WRONG_VALUE, "wrong_value", "value bytes differ") \
-	X(WRONG_END, "wrong_end", "no END where it must stand")
+	X(WRONG_END, "wrong_end", "no END where it must stand") \
+	X(WRONG_STALE, "wrong_stale", "a version older than a write acknowledged before; user space only") \
+	X(WRONG_REFUSED, "wrong_refused", "an error, or a write not stored; user space only")
 
 enum loadgen_counter {
 #define LOADGEN_COUNTER_ENUM(name, label, text) LOADGEN_##name,
@@ -154,7 +158,7 @@ enum loadgen_counter {
 LOADGEN_ABI_ASSERT(LOADGEN_BUCKETS == (LOADGEN_LATENCY_BITS - LOADGEN_STEP_BITS + 1) * LOADGEN_STEPS, "all latencies");
 
 struct loadgen_stats {
-	__u64 counter[LOADGEN_COUNTER_COUNT + 3];
+	__u64 counter[LOADGEN_COUNTER_COUNT + 1];
 	__u64 latency[LOADGEN_BUCKETS]; /* nanoseconds from request written to END seen */
 };
 LOADGEN_ABI_ASSERT(sizeof(struct loadgen_stats) == 8ul * (16 + 1024), "loadgen_stats fits a per-CPU value (32 KiB)");

@@ -1,35 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loadgen/population.h"
 
-#include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 
 #include "control-plane/fd.h"
-#include "loadgen/socket_address.h"
+#include "loadgen/sockets.h"
 
 namespace bmc::loadgen {
 namespace {
 
 constexpr std::uint32_t kKeysPerGet = 100;
 constexpr std::size_t kSendBytes = 65536;
-constexpr timeval kPatience = {5, 0};
 
 // A blocking connection with a time limit on every call.
 class Connection {
  public:
   static Result<Connection> open(const IpAddress& server, std::uint16_t port) {
-    const SocketAddress to = socket_address(server, port);
-    Fd socket(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!socket || ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience) != 0 ||
-        ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience) != 0 ||
-        ::connect(socket.get(), to.get(), to.size) != 0)
-      return errno_error("cannot connect to memcached at " + server.text() + " port " + std::to_string(port));
-    return Connection(std::move(socket));
+    auto socket = connect_tcp(server, port);
+    if (!socket) return socket.error();
+    return Connection(*std::move(socket));
   }
 
   Result<void> send(std::string_view text) {
@@ -61,7 +54,7 @@ class Connection {
 
 void append_set(std::string& out, const Workload& workload, std::uint32_t index, bool reply) {
   out += "set " + workload.key(index) + " " + std::to_string(workload.options().flags) + " 0 " +
-         std::to_string(workload.options().data_size) + (reply ? "\r\n" : " noreply\r\n") +
+         std::to_string(workload.data_size(index)) + (reply ? "\r\n" : " noreply\r\n") +
          workload.value(index) + "\r\n";
 }
 
@@ -89,14 +82,16 @@ void compare(const Workload& workload, std::uint32_t first, std::uint32_t last, 
 
 }  // namespace
 
-Result<void> populate(const IpAddress& server, std::uint16_t port, const Workload& workload) {
+Result<void> populate(const IpAddress& server, std::uint16_t port, const Workload& workload,
+                      const std::stop_token& stop) {
   auto connection = Connection::open(server, port);
   if (!connection) return connection.error();
-  const std::uint32_t count = workload.options().key_count;
+  const std::uint32_t end = workload.options().key_minimum + workload.options().key_count;
   std::string batch;
-  for (std::uint32_t index = 0; index < count; ++index) {
-    append_set(batch, workload, index, index + 1 == count);
-    if (batch.size() < kSendBytes && index + 1 < count) continue;
+  for (std::uint32_t index = workload.options().key_minimum; index < end; ++index) {
+    append_set(batch, workload, index, index + 1 == end);
+    if (batch.size() < kSendBytes && index + 1 < end) continue;
+    if (stop.stop_requested()) return Error{ECANCELED, "interrupted while storing the keys"};
     if (auto sent = connection->send(batch); !sent) return sent.error();
     batch.clear();
   }
@@ -108,13 +103,14 @@ Result<void> populate(const IpAddress& server, std::uint16_t port, const Workloa
 }
 
 Result<PopulationCheck> verify_population(const IpAddress& server, std::uint16_t port,
-                                          const Workload& workload) {
+                                          const Workload& workload, const std::stop_token& stop) {
   auto connection = Connection::open(server, port);
   if (!connection) return connection.error();
-  const std::uint32_t count = workload.options().key_count;
+  const std::uint32_t end = workload.options().key_minimum + workload.options().key_count;
   PopulationCheck check;
-  for (std::uint32_t first = 0; first < count; first += kKeysPerGet) {
-    const std::uint32_t last = std::min(count, first + kKeysPerGet);
+  for (std::uint32_t first = workload.options().key_minimum; first < end; first += kKeysPerGet) {
+    const std::uint32_t last = std::min(end, first + kKeysPerGet);
+    if (stop.stop_requested()) return Error{ECANCELED, "interrupted while reading the keys back"};
     std::string request = "get";
     for (std::uint32_t index = first; index < last; ++index) request += " " + workload.key(index);
     if (auto sent = connection->send(request + "\r\n"); !sent) return sent.error();

@@ -5,6 +5,7 @@
 #define BMC_LOADGEN_POPULATION_H
 
 #include <cstdint>
+#include <stop_token>
 
 #include "control-plane/result.h"
 #include "loadgen/frame.h"
@@ -20,11 +21,13 @@ struct PopulationCheck {
 
 // Pipelined `set`s with noreply, the last one with a reply: when it has come all are stored or were refused.
 // Blocks; gives up after five seconds without progress.
-Result<void> populate(const IpAddress& server, std::uint16_t port, const Workload& workload);
+// ECANCELED after a stop.
+Result<void> populate(const IpAddress& server, std::uint16_t port, const Workload& workload,
+                      const std::stop_token& stop = {});
 
 // Gets every key over TCP and compares all bytes.
 Result<PopulationCheck> verify_population(const IpAddress& server, std::uint16_t port,
-                                          const Workload& workload);
+                                          const Workload& workload, const std::stop_token& stop = {});
 
 }  // namespace bmc::loadgen
 

@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <netinet/udp.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,6 +17,7 @@ loadgen_config describe(const KernelOptions& options, const Workload& workload) 
   workload.describe(config);
   describe_frame(options.link, workload, config);
   config.expect = options.expect_echo ? LOADGEN_EXPECT_ECHO : LOADGEN_EXPECT_VALUES;
+  config.echo_growth = options.echo_growth;
   config.verify_checksum = options.verify_checksum ? 1 : 0;
   config.slot_mask = options.slots - 1;
   config.port_bits = options.port_bits;
@@ -53,6 +55,12 @@ int Programs::generate_fd() const { return bpf_program__fd(skeleton_->progs.gene
 int Programs::check_fd() const { return bpf_program__fd(skeleton_->progs.check_reply); }
 std::uint32_t Programs::frame_size() const {
   return skeleton_->rodata->config.frame_size + LOADGEN_TAIL_SPARE;
+}
+
+std::uint32_t Programs::request_size() const {
+  const loadgen_config& config = skeleton_->rodata->config;
+  return config.frame_size - config.udp_offset - static_cast<std::uint32_t>(sizeof(udphdr)) -
+         LOADGEN_FRAME_HEADER;
 }
 
 Result<loadgen_stats> Programs::stats() const {

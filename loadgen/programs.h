@@ -26,6 +26,10 @@ class Programs {
   // Bytes of a frame as the generator program takes it: a request and LOADGEN_TAIL_SPARE.
   std::uint32_t frame_size() const;
 
+  // Bytes of a request's text, and of one item in a reply.
+  std::uint32_t request_size() const;
+  std::uint32_t record_size() const { return skeleton_->rodata->config.record_size; }
+
   loadgen_pace& pace() const { return skeleton_->bss->pace; }
   MappedArray<loadgen_slot>& slots() { return slots_; }
 

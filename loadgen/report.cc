@@ -15,12 +15,19 @@ constexpr const char* kLabels[] = {
 #undef LOADGEN_LABEL
 };
 
-// To so many parts of one: the quotient of whole numbers prints short.
-double rounded(double value, double parts) { return std::round(value * parts) / parts; }
+double middle_ns(std::uint32_t bucket) {
+  const auto floor = static_cast<double>(workload_bucket_floor(bucket));
+  const auto next = static_cast<double>(workload_bucket_floor(bucket + 1));
+  return bucket < LOADGEN_STEPS ? floor : (floor + next) / 2;
+}
 
 }  // namespace
 
 void Latency::add(std::uint64_t ns) { buckets_[workload_bucket(ns)]++; }
+
+void Latency::add(const Latency& other) {
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) buckets_[bucket] += other.buckets_[bucket];
+}
 
 std::uint64_t Latency::count() const {
   std::uint64_t sum = 0;
@@ -28,16 +35,24 @@ std::uint64_t Latency::count() const {
   return sum;
 }
 
+double Latency::mean_ns() const {
+  double sum = 0, all = 0;
+  for (std::uint32_t bucket = 0; bucket < LOADGEN_BUCKETS; ++bucket) {
+    sum += static_cast<double>(buckets_[bucket]) * middle_ns(bucket);
+    all += static_cast<double>(buckets_[bucket]);
+  }
+  return all > 0 ? sum / all : 0;
+}
+
 double Latency::quantile_ns(double quantile) const {
-  const auto wanted = static_cast<std::uint64_t>(std::ceil(quantile * static_cast<double>(count())));
+  const std::uint64_t all = count();
+  const auto wanted =
+      std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(quantile * static_cast<double>(all))));
   std::uint64_t below = 0;
-  if (wanted == 0) return 0;
+  if (all == 0) return 0;
   for (std::uint32_t bucket = 0; bucket < LOADGEN_BUCKETS; ++bucket) {
     below += buckets_[bucket];
-    if (below < wanted) continue;
-    const auto floor = static_cast<double>(workload_bucket_floor(bucket));
-    const auto next = static_cast<double>(workload_bucket_floor(bucket + 1));
-    return bucket < LOADGEN_STEPS ? floor : (floor + next) / 2;
+    if (below >= wanted) return middle_ns(bucket);
   }
   return 0;
 }
@@ -50,28 +65,30 @@ std::uint64_t RunReport::wrong() const {
 }
 
 std::uint64_t RunReport::lost() const {
-  const std::uint64_t accounted = answered() + wrong();
+  // A reply that nobody asked for accounts for no request.
+  const std::uint64_t accounted = answered() + wrong() - counter[LOADGEN_WRONG_UNASKED];
   return sent > accounted ? sent - accounted : 0;
 }
 
-nlohmann::ordered_json RunReport::json() const {
-  nlohmann::ordered_json out;
-  out["seconds"] = rounded(seconds, 1000);
-  out["offered_rps"] = std::llround(offered_rps);
-  out["sent"] = sent;
-  out["rps"] = std::llround(rps());
-  out["lost"] = lost();
-  out["loss"] = loss();
-  out["stalled"] = stalled;
-  out["wrong"] = wrong();
-  for (std::size_t index = 0; index < LOADGEN_COUNTER_COUNT; ++index)
-    out["counters"][kLabels[index]] = counter[index];
-  for (const auto& [name, quantile] :
-       {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"max", 1.0}})
-    out["latency_us"][name] = rounded(latency.quantile_ns(quantile) / 1000, 100);
-  out["aborted"] = aborted;
-  return out;
+void OperationReport::add(const OperationReport& other) {
+  count += other.count;
+  hits += other.hits;
+  misses += other.misses;
+  bytes += other.bytes;
+  latency.add(other.latency);
 }
+
+void RunReport::add(const RunReport& other) {
+  sent += other.sent;
+  stalled += other.stalled;
+  for (std::size_t index = 0; index < counter.size(); ++index) counter[index] += other.counter[index];
+  latency.add(other.latency);
+  sets.add(other.sets);
+  gets.add(other.gets);
+  aborted = aborted || other.aborted;
+}
+
+const char* counter_label(std::size_t counter) { return kLabels[counter]; }
 
 std::string RunReport::text() const {
   char line[512];

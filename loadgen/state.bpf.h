@@ -3,19 +3,9 @@
 #ifndef BMC_LOADGEN_STATE_BPF_H
 #define BMC_LOADGEN_STATE_BPF_H
 
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/udp.h>
-#include <stdbool.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_endian.h>
-
+#include "loadgen/config.bpf.h"
 #include "loadgen/workload_abi.h"
 
-const volatile struct loadgen_config config = {};
 struct loadgen_pace pace = {};
 
 /* Sizes are set at load: slots to slot_mask + 1, alias to key_count where the pattern needs it. */
@@ -50,15 +40,16 @@ static __always_inline __u32 asked_key(__u64 sequence, __u32 position)
 	struct loadgen_alias *drawn;
 
 	if (config.pattern == LOADGEN_SEQUENTIAL)
-		return (__u32)((sequence * config.keys_per_request + position) % config.key_count);
+		return config.key_minimum +
+		       (__u32)((sequence * config.keys_per_request + position) % config.key_count);
 	random = workload_random(config.draw_seed, sequence, position);
 	column = workload_column(random, config.key_count);
 	if (config.pattern == LOADGEN_UNIFORM)
-		return column;
+		return config.key_minimum + column;
 	drawn = bpf_map_lookup_elem(&alias, &column);
-	if (!drawn)
-		return column;
-	return (__u32)random < drawn->threshold ? column : drawn->alias;
+	if (drawn && (__u32)random >= drawn->threshold)
+		column = drawn->alias;
+	return config.key_minimum + column;
 }
 
 #endif

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "loadgen/socket_address.h"
+#include "loadgen/sockets.h"
 
 namespace bmc::loadgen {
 namespace {
@@ -27,11 +27,9 @@ bool is_id(std::string_view payload, std::uint16_t id) {
 }  // namespace
 
 Result<UdpClient> UdpClient::create(const IpAddress& server, std::uint16_t port, const Workload& workload) {
-  const SocketAddress to = socket_address(server, port);
-  Fd socket(::socket(to.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket || ::connect(socket.get(), to.get(), to.size) != 0)
-    return errno_error("cannot open a UDP socket to " + server.text());
-  return UdpClient(std::move(socket), workload);
+  auto socket = connect_udp(server, port);
+  if (!socket) return socket.error();
+  return UdpClient(*std::move(socket), workload);
 }
 
 Result<void> UdpClient::exchange(RunReport& report, std::uint64_t lost_after_ns) {

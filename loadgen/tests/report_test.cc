@@ -43,17 +43,44 @@ TEST(Report, CountsWrongAndLostApart) {
   EXPECT_EQ(report.lost(), 50u);
   EXPECT_DOUBLE_EQ(report.loss(), 0.05);
   EXPECT_DOUBLE_EQ(report.rps(), 450);
-  const auto json = report.json();
-  EXPECT_EQ(json["wrong"], 50);
-  EXPECT_EQ(json["counters"]["wrong_value"], 30);
-  EXPECT_EQ(json["counters"]["late"], 10);
+  EXPECT_EQ(report.late(), 10u);
+  EXPECT_EQ(report.unanswered(), 40u);
 }
 
 TEST(Report, MoreWrongRepliesThanRequestsLoseNothing) {
   RunReport report;
   report.sent = 10;
-  report.counter[LOADGEN_WRONG_UNASKED] = 20;
+  report.counter[LOADGEN_WRONG_VALUE] = 20;
   EXPECT_EQ(report.lost(), 0u);
+}
+
+TEST(Report, AReplyNobodyAskedForHidesNoLoss) {
+  RunReport report;
+  report.sent = 10;
+  report.counter[LOADGEN_ANSWERED] = 9;
+  report.counter[LOADGEN_WRONG_UNASKED] = 20;
+  EXPECT_EQ(report.lost(), 1u);
+  EXPECT_EQ(report.wrong(), 20u);
+}
+
+TEST(Report, PartsAddUp) {
+  RunReport left, right;
+  left.sent = 3;
+  left.seconds = 2;
+  left.counter[LOADGEN_ANSWERED] = 2;
+  left.sets.count = 2;
+  left.sets.latency.add(1000);
+  right.sent = 4;
+  right.counter[LOADGEN_ANSWERED] = 4;
+  right.gets.hits = 5;
+  right.sets.latency.add(3000);
+  left.add(right);
+  EXPECT_EQ(left.sent, 7u);
+  EXPECT_EQ(left.answered(), 6u);
+  EXPECT_EQ(left.gets.hits, 5u);
+  EXPECT_EQ(left.sets.latency.count(), 2u);
+  EXPECT_NEAR(left.sets.latency.mean_ns(), 2000, 60);
+  EXPECT_DOUBLE_EQ(left.seconds, 2);
 }
 
 }  // namespace
