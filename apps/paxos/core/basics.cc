@@ -63,17 +63,18 @@ Op ReplicaCore::Impl::accepted_op() const {
   return outbox_.stored_op();
 }
 
-Micros ReplicaCore::Impl::draw_timeout() {
-  const Micros base = options_.leader_timeout_us << std::min(failed_view_changes_, kDoublingsMax);
-  return base + roll(dice_) % (base + 1);
+Micros ReplicaCore::Impl::patience() const {
+  return options_.leader_timeout_us << std::min(brief_views_, kDoublingsMax);
 }
+
+Micros ReplicaCore::Impl::draw_timeout() { return patience() + roll(dice_) % (patience() + 1); }
 
 // The one way into the normal status of `view_`; the log is the view's.
 void ReplicaCore::Impl::become_normal() {
   check(log_view_ <= view_, Invariant::view_grows);
   status_ = Status::kNormal;
   log_view_ = view_;
-  failed_view_changes_ = 0;
+  normal_since_ = now_;
   outbox_.drop_votes();
   votes_ = {};
   if (!mutants_.has(Mutant::pending_outlives_view)) buffered_.clear();

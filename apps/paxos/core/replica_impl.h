@@ -85,6 +85,7 @@ class ReplicaCore::Impl {
   Message message_of(MessageType type, const google::protobuf::MessageLite* body = nullptr) const;
   void store_state();
   Op accepted_op() const;
+  Micros patience() const;
   Micros draw_timeout();
   void become_normal();
 
@@ -236,10 +237,13 @@ class ReplicaCore::Impl {
   // Leader: end of the log with which the view began. A read must see it committed.
   Op view_start_op_ = 0;
 
-  View own_wish_ = 0;                 // 0: none
-  unsigned failed_view_changes_ = 0;  // in a row; each doubles the time the next one gets
-  Votes votes_;                       // view change: DO_VIEW_CHANGEs; recovery: RECOVERY_RESPONSEs
-  unsigned duplicate_votes_ = 0;      // Mutant::duplicate_vote_counted
+  View own_wish_ = 0;  // 0: none
+  // Views in a row that came to nothing or did not last; each doubles the patience with the next. Disks that
+  // are slow for all alike would otherwise end every view before it has served.
+  unsigned brief_views_ = 0;
+  Micros normal_since_ = 0;       // only in Status::kNormal
+  Votes votes_;                   // view change: DO_VIEW_CHANGEs; recovery: RECOVERY_RESPONSEs
+  unsigned duplicate_votes_ = 0;  // Mutant::duplicate_vote_counted
   DurableState restored_state_;
 
   bool fence_is_armed_ = false;

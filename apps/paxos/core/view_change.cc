@@ -8,6 +8,10 @@
 
 namespace bmc::paxos {
 
+namespace {
+constexpr Micros kLasting = 4;  // leader timeouts: a view that was normal for so long was worth having
+}  // namespace
+
 void ReplicaCore::Impl::on_leader_timer() {
   leader_timer_at_ = now_ + draw_timeout();
   if (status_ == Status::kRecovering) return;
@@ -18,7 +22,7 @@ void ReplicaCore::Impl::on_leader_timer() {
 // The leader itself counts as hearing its leader while a quorum answers it.
 bool ReplicaCore::Impl::hears_quorum() const {
   if (mutants_.has(Mutant::leader_never_steps_down)) return true;
-  return now_ - peers_.quorum_heard(now_) <= options_.leader_timeout_us;
+  return now_ - peers_.quorum_heard(now_) <= patience();
 }
 
 void ReplicaCore::Impl::hear_leader(const Message& message) {
@@ -60,7 +64,9 @@ void ReplicaCore::Impl::enter_view(View view) {
   if (is_leader()) leave_leadership();
   refuse_reads();
   end_transfer();
-  if (status_ == Status::kViewChange) ++failed_view_changes_;
+  const bool lasted =
+      status_ == Status::kNormal && now_ - normal_since_ >= kLasting * options_.leader_timeout_us;
+  brief_views_ = lasted ? 0 : brief_views_ + 1;
   status_ = Status::kViewChange;
   view_ = view;
   if (!mutants_.has(Mutant::pending_outlives_view)) buffered_.clear();
