@@ -4,13 +4,13 @@
 #ifndef BMC_CONTROL_PLANE_CONFIG_H
 #define BMC_CONTROL_PLANE_CONFIG_H
 
-#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "control-plane/endpoint.h"
 #include "control-plane/result.h"
 
 namespace bmc {
@@ -20,16 +20,6 @@ enum class XdpMode { kAuto, kNative, kGeneric };
 
 // What an application does with the traffic it could answer.
 enum class ServeMode { kServe, kShadow, kBypass };
-
-struct Endpoint {
-  boost::asio::ip::address address;
-  std::uint16_t port = 0;
-};
-
-struct Prefix {
-  boost::asio::ip::address address;  // the bits after the prefix are zero
-  std::uint8_t bits = 0;             // 0..32 for IPv4, 0..128 for IPv6
-};
 
 // Each field is the option of the same name; docs and defaults in config.cc.
 struct Config {
@@ -70,8 +60,6 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv);
 
 const char* to_string(XdpMode mode);
 const char* to_string(ServeMode mode);
-std::string to_string(const Endpoint& endpoint);  // "[::1]:11211", "10.0.0.1:11211"
-std::string to_string(const Prefix& prefix);
 
 }  // namespace bmc
 

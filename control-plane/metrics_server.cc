@@ -10,6 +10,8 @@
 #include <boost/beast/http.hpp>
 #include <optional>
 
+#include "control-plane/listen.h"
+
 namespace bmc {
 
 namespace beast = boost::beast;
@@ -77,24 +79,10 @@ MetricsServer::MetricsServer(boost::asio::io_context& loop, MetricsCollector col
 MetricsServer::~MetricsServer() { stop(); }
 
 Result<void> MetricsServer::listen(const Endpoint& endpoint) {
-  const tcp::endpoint where(endpoint.address, endpoint.port);
-  error_code failed;
-  acceptor_.open(where.protocol(), failed);
-  if (!failed) acceptor_.set_option(tcp::acceptor::reuse_address(true), failed);
-  if (!failed) acceptor_.bind(where, failed);
-  if (!failed) acceptor_.listen(static_cast<int>(kSessionsMax), failed);
-  if (!failed) {
-    accept();
-    return {};
-  }
-  acceptor_.close();
-  std::string remedy;
-  if (failed == boost::asio::error::address_in_use)
-    remedy = "; `ss -ltnp` shows who listens there; use another --metrics, or --metrics off";
-  if (failed == boost::system::errc::address_not_available)
-    remedy = "; no interface has this address; use another --metrics";
-  return Error{failed.value(),
-               "cannot serve metrics on " + to_string(endpoint) + ": " + failed.message() + remedy};
+  Result<void> listening = listen_on(acceptor_, endpoint, static_cast<int>(kSessionsMax), "serve metrics",
+                                     "use another --metrics, or --metrics off");
+  if (listening) accept();
+  return listening;
 }
 
 void MetricsServer::accept() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MetricsServer: Prometheus' scrapes over HTTP, on the daemon's loop.
-// Owned by Daemon.
+// MetricsServer: Prometheus' scrapes over HTTP, on the program's loop.
+// Owned by Daemon and by paxos-kv.
 #ifndef BMC_CONTROL_PLANE_METRICS_SERVER_H
 #define BMC_CONTROL_PLANE_METRICS_SERVER_H
 
@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "control-plane/config.h"
+#include "control-plane/endpoint.h"
 #include "control-plane/result.h"
 
 namespace bmc {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "control-plane/config.h"
+#include "control-plane/endpoint.h"
 #include "control-plane/result.h"
 
 namespace bmc {

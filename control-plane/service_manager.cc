@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What bmcd tells systemd; see service_manager.h.
+// What a server tells systemd; see service_manager.h.
 #include "control-plane/service_manager.h"
 
 #include <spdlog/spdlog.h>

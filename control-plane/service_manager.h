@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What bmcd tells systemd: ready, alive, stopping, and one line of status. Nothing happens without systemd.
-// Used by Daemon.
+// What a server tells systemd: ready, alive, stopping, and one line of status. Nothing happens without
+// systemd. Used by Daemon and by paxos-kv.
 #ifndef BMC_CONTROL_PLANE_SERVICE_MANAGER_H
 #define BMC_CONTROL_PLANE_SERVICE_MANAGER_H
 

@@ -6,9 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <thread>
 
@@ -16,6 +14,7 @@
 #include "control-plane/host_facts.h"
 #include "control-plane/mapped_array.h"
 #include "control-plane/pins.h"
+#include "control-plane/tests/eventually.h"
 #include "control-plane/tests/network.h"
 #include "control-plane/xdp_attachment.h"
 #include "test_host.skel.h"
@@ -93,16 +92,6 @@ class Stream {
   std::atomic<std::uint64_t> sent_ = 0;
   std::thread thread_;
 };
-
-// Waits for a condition that other threads or the kernel bring about; false after five seconds.
-inline bool eventually(const std::function<bool()>& condition) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 class Attachments : public testing::Test {
  protected:

@@ -12,19 +12,12 @@
 #include <thread>
 
 #include "control-plane/metrics_server.h"
+#include "control-plane/tests/loopback.h"
 
 namespace bmc {
 namespace {
 
 using boost::asio::ip::tcp;
-
-// A free port of loopback, at the time of asking.
-std::uint16_t free_port() {
-  boost::asio::io_context loop;
-  return tcp::acceptor(loop, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0))
-      .local_endpoint()
-      .port();
-}
 
 // Sends `request` and reads until the server closes.
 std::string talk(const Endpoint& endpoint, const std::string& request) {
@@ -71,7 +64,7 @@ class Metrics : public testing::Test {
     families.push_back({"test_value", "help", prometheus::MetricType::Gauge, {metric}});
   }
 
-  Endpoint endpoint_{boost::asio::ip::address_v4::loopback(), free_port()};
+  Endpoint endpoint_{boost::asio::ip::address_v4::loopback(), test::free_port()};
   boost::asio::io_context loop_;
   int value_ = 0;
   std::thread::id collected_on_;

@@ -21,7 +21,7 @@ class CacheApp : public CacheAppFixture {
     const Fd client = connect_to(memcached.port());
     const std::string text = "set " + key + " 0 " + std::to_string(ttl) + " " + std::to_string(value.size()) +
                              "\r\n" + value + "\r\n";
-    ASSERT_EQ(talk(client.get(), text, "\r\n"), "STORED\r\n");
+    ASSERT_EQ(bmc::test::ask(client.get(), text, "\r\n"), "STORED\r\n");
   }
   // Gets it, by way of memcached at first, until it could be answered from the kernel.
   bool becomes_servable(const std::string& key, const std::string& value, milliseconds limit = seconds(20)) {
@@ -78,7 +78,7 @@ TEST_F(CacheApp, ServesWhatWasSeenWritten_AndWhatWasThereBefore) {
 TEST_F(CacheApp, WaitsForWhatAStoppedMemcachedReceivedBefore) {
   set("k", "1");
   const Fd writer = connect_to(memcached.port());
-  ASSERT_EQ(talk(writer.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
+  ASSERT_EQ(bmc::test::ask(writer.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
   start_app(memcached.endpoint());
   // The handshake needs a memcached that runs; so it is stopped right after it, with a write in its queue.
   ASSERT_TRUE(run([&] { return server_state().starts_with("waiting"); })) << server_state();
@@ -138,7 +138,7 @@ TEST_F(CacheApp, ANoreplyWriteOnASilentConnectionIsEndedByTheAudit) {
   serve();
   set("k", "1");
   const Fd client = connect_to(memcached.port());
-  ASSERT_EQ(talk(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
+  ASSERT_EQ(bmc::test::ask(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
   memcached.stop();
   const std::string quiet = "set k 0 0 1 noreply\r\n2\r\n";
   ASSERT_EQ(::send(client.get(), quiet.data(), quiet.size(), 0), static_cast<ssize_t>(quiet.size()));
@@ -167,7 +167,7 @@ TEST_F(CacheApp, ADelayedFlushEndsTheCacheOnlyForItsTime) {
   set("k", "1");
   ASSERT_TRUE(becomes_servable("k", "1"));
   const Fd client = connect_to(memcached.port());
-  ASSERT_EQ(talk(client.get(), "flush_all 2\r\n", "\r\n"), "OK\r\n");
+  ASSERT_EQ(bmc::test::ask(client.get(), "flush_all 2\r\n", "\r\n"), "OK\r\n");
   ASSERT_TRUE(run([&] { return state_of("k") != "servable"; }));
   const std::uint64_t stopped = monotonic_ns();
   while (udp_get(memcached.port(), "k") == "1" && monotonic_ns() < stopped + 6 * kSecondNs)

@@ -31,7 +31,7 @@ struct Story {
 TEST(MemcachedSession, PipelinedRequestsAreAnsweredInOrder) {
   MemcachedProcess memcached;
   const Fd client = connect_to(memcached.port());
-  ASSERT_EQ(talk(client.get(), "set a 0 100 1\r\nx\r\nset b 0 0 1\r\nx\r\n", "STORED\r\nSTORED\r\n"),
+  ASSERT_EQ(ask(client.get(), "set a 0 100 1\r\nx\r\nset b 0 0 1\r\nx\r\n", "STORED\r\nSTORED\r\n"),
             "STORED\r\nSTORED\r\n");
   asio::io_context loop;
   Story story;

@@ -148,7 +148,9 @@ class RealClock : public testing::Test {
     }
     ASSERT_TRUE(done());
   }
-  std::string ask(const std::string& text, const std::string& end) { return talk(client.get(), text, end); }
+  std::string ask(const std::string& text, const std::string& end) {
+    return test::ask(client.get(), text, end);
+  }
   // The moment at which memcached was seen to have lost the key; it was there just before.
   std::uint64_t gone_ns(const std::string& key) {
     const std::uint64_t give_up = monotonic_ns() + 6 * kSecondNs;
@@ -200,7 +202,7 @@ TEST_F(RealClock, HoldsForACommandThatWaitedInAStoppedMemcached) {
   }
   EXPECT_EQ(clock.floor_s(), told);
   memcached.resume();
-  ASSERT_EQ(talk(client.get(), "", "STORED\r\n"), "STORED\r\n");
+  ASSERT_EQ(test::ask(client.get(), "", "STORED\r\n"), "STORED\r\n");
   // Its clock may have stood still until now: nothing may be served beyond what its clock had reached, plus
   // one.
   EXPECT_GE(gone_ns("late"), (told + 1) * kSecondNs);

@@ -67,7 +67,7 @@ TEST_F(SockDiagTest, ListsListenersAndConnectionsOfThePortOnly) {
   MemcachedProcess one;
   MemcachedProcess other;
   const Fd client = connect_to(one.port());
-  ASSERT_EQ(talk(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
+  ASSERT_EQ(ask(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
   const auto tcp = list(Transport::kTcp, one.port());
   EXPECT_EQ(std::ranges::count_if(tcp, [](const auto& socket) { return socket.listening(); }), 1);
   EXPECT_TRUE(std::ranges::all_of(tcp, [&](const auto& socket) { return socket.local_port == one.port(); }));
@@ -94,7 +94,7 @@ TEST_F(SockDiagTest, CookieIsTheSocketsOwn) {
 TEST_F(SockDiagTest, QueuesOfAStoppedMemcached) {
   MemcachedProcess memcached;
   const Fd client = connect_to(memcached.port());
-  ASSERT_EQ(talk(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
+  ASSERT_EQ(ask(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
   const std::uint16_t port = local_port(client.get());
   memcached.stop();
   const std::string set = "set k 0 0 5\r\nhello\r\n";
@@ -123,7 +123,7 @@ TEST_F(SockDiagTest, RepliesNobodyReadsAreUnsent) {
   MemcachedProcess memcached;
   const Fd filler = connect_to(memcached.port());
   const std::string value(500'000, 'v');
-  ASSERT_EQ(talk(filler.get(), "set big 0 0 500000\r\n" + value + "\r\n", "STORED\r\n"), "STORED\r\n");
+  ASSERT_EQ(ask(filler.get(), "set big 0 0 500000\r\n" + value + "\r\n", "STORED\r\n"), "STORED\r\n");
   const Fd client = connect_to(memcached.port());
   std::string gets;
   for (int i = 0; i < 40; i++) gets += "get big\r\n";
@@ -135,15 +135,15 @@ TEST_F(SockDiagTest, RepliesNobodyReadsAreUnsent) {
     return end && end->unread == 0 && end->unsent > 0;
   }));
   EXPECT_FALSE(server_end(memcached.port(), local_port(client.get()))->drained());
-  EXPECT_EQ(talk(filler.get(), "get after\r\n", "END\r\n"), "END\r\n");
+  EXPECT_EQ(ask(filler.get(), "get after\r\n", "END\r\n"), "END\r\n");
 }
 
 TEST_F(SockDiagTest, ClosedSocketsAreNotListed) {
   MemcachedProcess memcached;
   Fd client = connect_to(memcached.port());
-  ASSERT_EQ(talk(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
+  ASSERT_EQ(ask(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
   const std::uint16_t port = local_port(client.get());
-  ASSERT_EQ(talk(client.get(), "quit\r\n", "nothing"), "");  // memcached closes first and keeps the TIME_WAIT
+  ASSERT_EQ(ask(client.get(), "quit\r\n", "nothing"), "");  // memcached closes first and keeps the TIME_WAIT
   client.reset();
   EXPECT_TRUE(wait_for([&] { return !server_end(memcached.port(), port); }));
 }
@@ -151,7 +151,7 @@ TEST_F(SockDiagTest, ClosedSocketsAreNotListed) {
 TEST_F(SockDiagTest, DestroyResetsTheConnection) {
   MemcachedProcess memcached;
   const Fd client = connect_to(memcached.port());
-  ASSERT_EQ(talk(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
+  ASSERT_EQ(ask(client.get(), "version\r\n", "\r\n"), "VERSION 1.6.18\r\n");
   const auto end = server_end(memcached.port(), local_port(client.get()));
   ASSERT_TRUE(end);
   const Result<void> destroyed = diag->destroy(*end);

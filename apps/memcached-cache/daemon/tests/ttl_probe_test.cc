@@ -214,7 +214,7 @@ TEST(RealTtlProbe, NoDeadlineIsLaterThanMemcachedsOwn) {
     stored += "STORED\r\n";
   }
   const std::uint64_t set_s = monotonic_ns() / kSecondNs;
-  ASSERT_EQ(talk(client.get(), sets, stored), stored);
+  ASSERT_EQ(ask(client.get(), sets, stored), stored);
   for (std::uint64_t ttl = 0; ttl <= 4; ttl++) probe.request({ttl + 1, 0, 0, 0, "t" + std::to_string(ttl)});
   ASSERT_TRUE(run_until(loop, [&] { return probe.waiting() == 0; }));
   timer.cancel();
@@ -231,7 +231,7 @@ TEST(RealTtlProbe, NoDeadlineIsLaterThanMemcachedsOwn) {
     // - 1.
     EXPECT_LE(deadline, (set_s + ttl + 1) * kSecondNs) << key;
     EXPECT_GE(deadline, (set_s + ttl - 2) * kSecondNs) << key;
-    while (talk(client.get(), "get " + key + "\r\n", "END\r\n") != "END\r\n") {
+    while (ask(client.get(), "get " + key + "\r\n", "END\r\n") != "END\r\n") {
       const timespec pause = {0, 5'000'000};
       ::nanosleep(&pause, nullptr);
     }

@@ -10,7 +10,7 @@
 
 #include "apps/paxos/include/bmc/paxos/options.h"
 #include "apps/paxos/kv/server/server_options.h"
-#include "control-plane/config.h"
+#include "control-plane/endpoint.h"
 #include "control-plane/result.h"
 
 namespace bmc::kv {

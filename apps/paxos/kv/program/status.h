@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "control-plane/config.h"
+#include "control-plane/endpoint.h"
 #include "control-plane/result.h"
 
 namespace bmc::kv {

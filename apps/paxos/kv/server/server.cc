@@ -10,6 +10,7 @@
 #include <chrono>
 
 #include "apps/paxos/kv/server/connection.h"
+#include "control-plane/listen.h"
 
 namespace bmc::kv {
 
@@ -43,26 +44,10 @@ Server::Server(boost::asio::io_context& loop, const ServerOptions& options, Back
 Server::~Server() = default;
 
 Result<void> Server::listen() {
-  const tcp::endpoint where(options_.listen.address, options_.listen.port);
-  error_code failed;
-  acceptor_.open(where.protocol(), failed);
-  if (!failed) acceptor_.set_option(tcp::acceptor::reuse_address(true), failed);
-  if (!failed) acceptor_.bind(where, failed);
-  if (!failed) acceptor_.listen(kBacklog, failed);
-  if (!failed) {
-    accept();
-    return {};
-  }
-  acceptor_.close();
-  std::string remedy;
-  if (failed == boost::asio::error::address_in_use)
-    remedy = "; `ss -ltnp` shows who listens there; stop it or use another --listen";
-  if (failed == boost::system::errc::address_not_available)
-    remedy = "; no interface has this address; use another --listen";
-  if (failed == boost::system::errc::permission_denied)
-    remedy = "; ports below 1024 are for root; use another --listen";
-  return Error{failed.value(),
-               "cannot serve clients on " + to_string(options_.listen) + ": " + failed.message() + remedy};
+  Result<void> listening =
+      listen_on(acceptor_, options_.listen, kBacklog, "serve clients", "use another --listen");
+  if (listening) accept();
+  return listening;
 }
 
 void Server::accept() {

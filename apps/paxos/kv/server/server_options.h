@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "apps/paxos/kv/machine/command.h"
-#include "control-plane/config.h"
+#include "control-plane/endpoint.h"
 
 namespace bmc::kv {
 

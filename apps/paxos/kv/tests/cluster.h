@@ -7,9 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "apps/paxos/kv/tests/process.h"
+#include "control-plane/tests/eventually.h"
+#include "control-plane/tests/loopback.h"
+#include "control-plane/tests/process.h"
 
 namespace bmc::kv::test {
+
+using namespace bmc::test;
 
 class Cluster {
  public:

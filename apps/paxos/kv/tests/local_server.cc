@@ -10,8 +10,6 @@
 #include <chrono>
 #include <future>
 
-#include "apps/paxos/kv/tests/process.h"
-
 namespace bmc::kv::test {
 
 using boost::asio::awaitable;

@@ -13,8 +13,13 @@
 
 #include "apps/paxos/kv/machine/kv_machine.h"
 #include "apps/paxos/kv/server/server.h"
+#include "control-plane/tests/eventually.h"
+#include "control-plane/tests/loopback.h"
+#include "control-plane/tests/process.h"
 
 namespace bmc::kv::test {
+
+using namespace bmc::test;
 
 class LocalBackend final : public Backend {
  public:

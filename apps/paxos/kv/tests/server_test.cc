@@ -7,7 +7,6 @@
 
 #include "apps/paxos/kv/server/connection.h"
 #include "apps/paxos/kv/tests/local_server.h"
-#include "apps/paxos/kv/tests/process.h"
 
 namespace bmc::kv {
 namespace {

@@ -5,7 +5,6 @@
 
 #include "apps/paxos/kv/tests/command_generator.h"
 #include "apps/paxos/kv/tests/local_server.h"
-#include "apps/paxos/kv/tests/process.h"
 
 namespace bmc::kv {
 namespace {

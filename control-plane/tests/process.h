@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Child processes and sockets of the loopback interface, for tests.
-#ifndef BMC_KV_TESTS_PROCESS_H
-#define BMC_KV_TESTS_PROCESS_H
+// Child processes for tests of programs and beside real servers. In namespaces: netns-tests/lib/process.h.
+#ifndef BMC_CONTROL_PLANE_TESTS_PROCESS_H
+#define BMC_CONTROL_PLANE_TESTS_PROCESS_H
 
 #include <sys/types.h>
 
 #include <chrono>
-#include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "control-plane/fd.h"
 
-namespace bmc::kv::test {
+namespace bmc::test {
 
 // A child that dies with us. What it writes to stdout and stderr is collected.
 class Process {
@@ -52,23 +50,6 @@ struct Finished {
 };
 Finished run(std::vector<std::string> argv);
 
-// A port of 127.0.0.1 that was free for TCP and UDP a moment ago.
-std::uint16_t free_port();
-
-// A connection to 127.0.0.1:port; none if nobody listens within ten seconds.
-Fd connect_to(std::uint16_t port);
-
-void send_all(int socket, const std::string& text);
-// Reads until what came ends with `end`, or is `bytes` long, or the peer closes, or nothing comes for ten
-// seconds.
-std::string receive(int socket, const std::string& end, std::size_t bytes = SIZE_MAX);
-// Both.
-std::string ask(int socket, const std::string& text, const std::string& end = "\r\n");
-
-// Asks again and again until it is true; false after `limit`.
-bool eventually(const std::function<bool()>& condition,
-                std::chrono::milliseconds limit = std::chrono::seconds(20));
-
-}  // namespace bmc::kv::test
+}  // namespace bmc::test
 
 #endif
