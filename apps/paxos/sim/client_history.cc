@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "apps/paxos/sim/linearizability.h"
 #include "apps/paxos/sim/observation.h"
+#include "apps/paxos/sim/register_model.h"
 
 namespace bmc::paxos::sim {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 using Register = RegisterModel<std::uint64_t>;
 
 // Beyond it the search is given up: the versions have already told.
-constexpr std::size_t kSearchSteps = 20'000;
+constexpr std::size_t kConfigurationsMax = 20'000;
 
 }  // namespace
 
@@ -64,22 +64,22 @@ void ClientHistory::check_time(const Call& call) {
 void ClientHistory::check_registers() {
   for (std::uint8_t key = 0; key < kKeysMax; ++key) {
     if (kind_of(key) != KeyKind::kRegister) continue;
-    std::vector<HistoryOperation<Register>> history;
+    std::vector<Register::Operation> history;
     for (const Call& call : calls_) {
       const bool is_read = call.command.verb == Verb::kRead;
       if (call.command.key != key || call.stale || (is_read && !call.answered)) continue;
-      HistoryOperation<Register> operation;
-      operation.input.verb = is_read                             ? Register::Verb::kRead
-                             : call.command.verb == Verb::kWrite ? Register::Verb::kWrite
-                                                                 : Register::Verb::kCompareAndSwap;
-      operation.input.value = call.command.id;
-      operation.input.expected = call.command.argument;
-      operation.invoked = call.invoked;
-      operation.returned = call.returned;
+      Register::Operation operation;
+      operation.verb = is_read                             ? Register::Verb::kRead
+                       : call.command.verb == Verb::kWrite ? Register::Verb::kWrite
+                                                           : Register::Verb::kCompareAndSwap;
+      operation.value = call.command.id;
+      operation.expected = call.command.argument;
+      operation.invoked = static_cast<std::int64_t>(call.invoked);
+      operation.returned = static_cast<std::int64_t>(call.returned);
       if (call.answered) operation.output = Register::Output{call.answer.value, call.answer.done != 0};
       history.push_back(operation);
     }
-    if (check_linearizable(history, kSearchSteps) != Linearizability::kNo) continue;
+    if (check_linearizable<Register>(history, kConfigurationsMax) != Linearizability::kNo) continue;
     verdict_.fail("linearizable", say("the answers about register ", unsigned{key},
                                       " could not have come from one copy of it"));
   }

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a concurrent history could have come from a single copy of an object: the algorithm of Wing & Gong
-// with Lowe's memory of visited states ("Testing for linearizability", 2017). Exponential in the worst case,
-// so histories are to be cut by object first (linearizability is local) and the search has a limit. Used by
-// the simulator and by the tests of real processes. Includes nothing of ours.
+// Is there an order of the operations on one object that its sequential specification allows and real time
+// permits? The algorithm of Wing and Gong with Lowe's memory of configurations (G. Lowe, "Testing for
+// linearizability", 2017). Exponential in the worst case: histories are to be cut by object first
+// (linearizability is local), and the search has a limit. Used by the simulator and by the checker of the
+// histories of real processes. Includes nothing of ours.
+//
+// Operations of unknown outcome may be left out. They are tried last and only where they matter: one that
+// could be left out without a difference to the operation after it is not placed there, because the order
+// without it is as good and is tried as well. So many of them do not make the search exponential.
 #ifndef BMC_PAXOS_SIM_LINEARIZABILITY_H
 #define BMC_PAXOS_SIM_LINEARIZABILITY_H
 
@@ -12,6 +17,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
@@ -19,211 +25,207 @@
 
 namespace bmc::paxos {
 
-// A Model has the types State (copyable, ==), Input, Output, and the functions
-//   static State initial();
-//   static std::size_t hash(const State&);
-//   // Carries `input` out on `state`; false if it cannot give `output`. Null: nobody knows what it gave.
-//   static bool step(State& state, const Input& input, const Output* output);
-template <typename Model>
-struct HistoryOperation {
-  typename Model::Input input;
-  // Nothing: the outcome is unknown. It may have happened at any time after `invoked`, or never.
-  std::optional<typename Model::Output> output;
-  std::uint64_t invoked = 0;   // any clock, the same for all
-  std::uint64_t returned = 0;  // only where there is an output; not before `invoked`
+/// When an operation can have taken effect, by any clock that is the same for all.
+struct Lifespan {
+  std::int64_t invoked = 0;
+  /// Not before `invoked`. Nothing: the outcome is unknown; it took effect once, at any time after its
+  /// invocation, or never.
+  std::optional<std::int64_t> returned;
 };
 
-enum class Linearizability { kYes, kNo, kUnknown };
+enum class Linearizability : std::uint8_t { kYes, kNo, kUndecided };
 
-namespace internal {
-
-template <typename Model>
+/// A Model has the types Operation, for which lifespan_of(operation) is known, and State (copyable, ==,
+/// std::hash), and the functions
+///   State initial() const;
+///   // The state after `operation`, if its result is one that `state` allows, else nothing. An operation of
+///   // unknown outcome has no result that could be wrong.
+///   std::optional<State> step(const State& state, const Operation& operation) const;
+template <class Model>
 class LinearizabilitySearch {
  public:
-  explicit LinearizabilitySearch(const std::vector<HistoryOperation<Model>>& history)
-      : history_(history), done_((history.size() + 63) / 64, 0) {
-    enter_events();
+  using State = typename Model::State;
+  using Operation = typename Model::Operation;
+
+  /// Both must outlive the search. Gives up (kUndecided) after that many configurations.
+  LinearizabilitySearch(const Model& model, std::span<const Operation> operations,
+                        std::size_t configurations_max)
+      : model_(model), operations_(operations), configurations_max_(configurations_max) {
+    make_events();
   }
 
-  Linearizability run(std::size_t steps_max) {
-    std::size_t at = events_[0].next;
-    while (returns_left_ > 0) {
-      if (steps_max-- == 0) return Linearizability::kUnknown;
-      if (events_[at].is_call && try_to_take(at)) {
-        at = events_[0].next;
-      } else if (events_[at].is_call) {
-        at = events_[at].next;
-      } else if (taken_.empty()) {
-        return Linearizability::kNo;
-      } else {
-        at = give_back();
-      }
-    }
-    return Linearizability::kYes;
+  /// Once.
+  Linearizability run() {
+    placed_.assign((operations_.size() + 63) / 64, 0);
+    if (explore(model_.initial(), nullptr)) return Linearizability::kYes;
+    return gave_up_ ? Linearizability::kUndecided : Linearizability::kNo;
   }
+
+  /// Of the longest allowed order that was found: how many completed operations it has, the state after it,
+  /// and the operations one of which would have to come next.
+  std::size_t placed_max() const { return deepest_; }
+  const State& deepest_state() const { return deepest_state_; }
+  const std::vector<std::size_t>& stuck_on() const { return stuck_on_; }
 
  private:
-  // Calls and returns by time, as a list from which the operations that were taken are missing.
+  // A doubly linked list of the calls and returns that are not placed yet, in the order of time; [0] is its
+  // head.
   struct Event {
     std::size_t operation = 0;
-    bool is_call = false;
-    std::size_t partner = 0;  // a call's return; 0: none
-    std::size_t previous = 0;
-    std::size_t next = 0;
+    std::size_t previous = 0, next = 0;
+    std::size_t return_event = 0;  // of a call; 0: this is a return
+    std::int64_t when = 0;
   };
-  struct Visited {
-    std::vector<std::uint64_t> done;
-    typename Model::State state;
-    bool operator==(const Visited&) const = default;
+  struct Optional {  // of unknown outcome
+    std::size_t operation;
+    std::int64_t invoked;
+    bool used = false;
   };
-  struct VisitedHash {
-    std::size_t operator()(const Visited& visited) const {
-      std::size_t hash = Model::hash(visited.state);
-      for (const std::uint64_t word : visited.done) hash = (hash ^ word) * 0x9fb21c651e98df25u;
+  struct Configuration {
+    std::vector<std::uint64_t> placed;
+    State state;
+    bool operator==(const Configuration&) const = default;
+  };
+  struct ConfigurationHash {
+    std::size_t operator()(const Configuration& configuration) const {
+      std::size_t hash = std::hash<State>{}(configuration.state);
+      for (const std::uint64_t word : configuration.placed)
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 29;
       return hash;
     }
   };
 
-  void enter_events() {
-    struct Time {
-      std::uint64_t when;
+  void make_events() {
+    struct Moment {
+      std::int64_t when;
       bool is_return;
       std::size_t operation;
     };
-    std::vector<Time> times;
-    for (std::size_t index = 0; index < history_.size(); ++index) {
-      times.push_back({history_[index].invoked, false, index});
-      if (history_[index].output) times.push_back({history_[index].returned, true, index});
+    std::vector<Moment> moments;
+    for (std::size_t i = 0; i < operations_.size(); ++i) {
+      const Lifespan lifespan = lifespan_of(operations_[i]);
+      if (!lifespan.returned) {
+        optionals_.push_back({i, lifespan.invoked});
+        continue;
+      }
+      moments.push_back({lifespan.invoked, false, i});
+      moments.push_back({*lifespan.returned, true, i});
     }
-    // At the same time calls come first: then the two are concurrent, and nothing is wrongly refused.
-    std::sort(times.begin(), times.end(), [](const Time& a, const Time& b) {
+    // At the same moment calls come first: such operations are taken as concurrent.
+    std::sort(moments.begin(), moments.end(), [](const Moment& a, const Moment& b) {
       return std::tie(a.when, a.is_return, a.operation) < std::tie(b.when, b.is_return, b.operation);
     });
-    events_.resize(times.size() + 1);  // [0] is the head
-    std::vector<std::size_t> calls(history_.size());
-    for (std::size_t index = 0; index < times.size(); ++index) {
-      const std::size_t at = index + 1;
-      events_[at] = {times[index].operation, !times[index].is_return, 0, at - 1, (at + 1) % events_.size()};
-      if (times[index].is_return) {
-        events_[calls[times[index].operation]].partner = at;
-        ++returns_left_;
-      } else {
-        calls[times[index].operation] = at;
-      }
+    events_.resize(moments.size() + 1);
+    std::vector<std::size_t> call_of(operations_.size());
+    for (std::size_t i = 0; i < moments.size(); ++i) {
+      const std::size_t at = i + 1;
+      events_[at] = {moments[i].operation, at - 1, at == moments.size() ? 0 : at + 1, 0, moments[i].when};
+      if (moments[i].is_return)
+        events_[call_of[moments[i].operation]].return_event = at;
+      else
+        call_of[moments[i].operation] = at;
     }
-    events_[0].next = times.empty() ? 0 : 1;
-  }
-
-  bool try_to_take(std::size_t call) {
-    const HistoryOperation<Model>& operation = history_[events_[call].operation];
-    typename Model::State state = state_;
-    if (!Model::step(state, operation.input, operation.output ? &*operation.output : nullptr)) return false;
-    const std::uint64_t bit = std::uint64_t{1} << (events_[call].operation % 64);
-    std::uint64_t& word = done_[events_[call].operation / 64];
-    word |= bit;
-    if (!visited_.insert({done_, state}).second) {
-      word &= ~bit;
-      return false;
-    }
-    taken_.emplace_back(call, std::exchange(state_, std::move(state)));
-    unlink(call);
-    if (events_[call].partner != 0) {
-      unlink(events_[call].partner);
-      --returns_left_;
-    }
-    return true;
-  }
-
-  // Undoes the newest step; the event from which to go on.
-  std::size_t give_back() {
-    const std::size_t call = taken_.back().first;
-    state_ = std::move(taken_.back().second);
-    taken_.pop_back();
-    done_[events_[call].operation / 64] &= ~(std::uint64_t{1} << (events_[call].operation % 64));
-    if (events_[call].partner != 0) {
-      link(events_[call].partner);
-      ++returns_left_;
-    }
-    link(call);
-    return events_[call].next;
+    events_[0] = {0, moments.size(), moments.empty() ? 0u : 1u, 0, 0};
   }
 
   void unlink(std::size_t at) {
     events_[events_[at].previous].next = events_[at].next;
-    if (events_[at].next != 0) events_[events_[at].next].previous = events_[at].previous;
+    events_[events_[at].next].previous = events_[at].previous;
   }
-  void link(std::size_t at) {
+  void relink(std::size_t at) {
     events_[events_[at].previous].next = at;
-    if (events_[at].next != 0) events_[events_[at].next].previous = at;
+    events_[events_[at].next].previous = at;
+  }
+  void toggle(std::size_t operation) { placed_[operation / 64] ^= std::uint64_t{1} << (operation % 64); }
+
+  // Places everything that is left after `state`. `before`: the state before the last operation, if that one
+  // is of unknown outcome.
+  bool explore(const State& state, const State* before) {
+    if (events_[0].next == 0) return true;
+    remember_depth(state);
+    std::size_t at = events_[0].next;
+    for (; events_[at].return_event != 0; at = events_[at].next)
+      if (explore_call(at, state, before)) return true;
+    // `at` is the first return: whatever is placed next must have been invoked before it.
+    for (Optional& optional : optionals_) {
+      if (optional.used || optional.invoked > events_[at].when) continue;
+      if (explore_optional(optional, state, before)) return true;
+    }
+    return false;
   }
 
-  const std::vector<HistoryOperation<Model>>& history_;
+  bool explore_call(std::size_t call, const State& state, const State* before) {
+    const std::size_t operation = events_[call].operation;
+    const auto next = model_.step(state, operations_[operation]);
+    if (!next || same_without(before, operation, *next)) return false;
+    const std::size_t return_event = events_[call].return_event;
+    unlink(call);
+    unlink(return_event);
+    ++depth_;
+    const bool found = enter(operation, *next, nullptr);
+    --depth_;
+    relink(return_event);
+    relink(call);
+    return found;
+  }
+
+  bool explore_optional(Optional& optional, const State& state, const State* before) {
+    const auto next = model_.step(state, operations_[optional.operation]);
+    if (!next || *next == state || same_without(before, optional.operation, *next)) return false;
+    optional.used = true;
+    const bool found = enter(optional.operation, *next, &state);
+    optional.used = false;
+    return found;
+  }
+
+  bool enter(std::size_t operation, const State& next, const State* before) {
+    toggle(operation);
+    bool found = false;
+    if (seen_.size() >= configurations_max_)
+      gave_up_ = true;
+    else if (seen_.insert({placed_, next}).second)
+      found = explore(next, before);
+    toggle(operation);
+    return found;
+  }
+
+  // Whether `operation` leads to `next` also without the unknown operation placed last.
+  bool same_without(const State* before, std::size_t operation, const State& next) const {
+    if (before == nullptr) return false;
+    const auto without = model_.step(*before, operations_[operation]);
+    return without && *without == next;
+  }
+
+  void remember_depth(const State& state) {
+    if (depth_ < deepest_ || (depth_ == deepest_ && !stuck_on_.empty())) return;
+    deepest_ = depth_;
+    deepest_state_ = state;
+    stuck_on_.clear();
+    for (std::size_t at = events_[0].next; events_[at].return_event != 0; at = events_[at].next)
+      stuck_on_.push_back(events_[at].operation);
+  }
+
+  const Model& model_;
+  std::span<const Operation> operations_;
+  std::size_t configurations_max_;
   std::vector<Event> events_;
-  std::size_t returns_left_ = 0;
-  typename Model::State state_ = Model::initial();
-  std::vector<std::uint64_t> done_;
-  std::vector<std::pair<std::size_t, typename Model::State>> taken_;
-  std::unordered_set<Visited, VisitedHash> visited_;
+  std::vector<Optional> optionals_;
+  std::vector<std::uint64_t> placed_;  // bit i: operation i
+  std::unordered_set<Configuration, ConfigurationHash> seen_;
+  bool gave_up_ = false;
+  std::size_t depth_ = 0;
+  std::size_t deepest_ = 0;
+  State deepest_state_{};
+  std::vector<std::size_t> stuck_on_;
 };
 
-}  // namespace internal
-
-// Of one object. kUnknown: not decided within `steps_max` steps.
-template <typename Model>
-Linearizability check_linearizable(const std::vector<HistoryOperation<Model>>& history,
-                                   std::size_t steps_max = std::numeric_limits<std::size_t>::max()) {
-  return internal::LinearizabilitySearch<Model>(history).run(steps_max);
+/// Of one object.
+template <class Model>
+Linearizability check_linearizable(const std::vector<typename Model::Operation>& history,
+                                   std::size_t configurations_max = std::numeric_limits<std::size_t>::max(),
+                                   const Model& model = {}) {
+  return LinearizabilitySearch<Model>(model, history, configurations_max).run();
 }
-
-// One value that is read, written, and compared and swapped. Value: ==, std::hash.
-template <typename Value>
-struct RegisterModel {
-  enum class Verb { kRead, kWrite, kCompareAndSwap };
-  struct Input {
-    Verb verb = Verb::kRead;
-    Value value{};     // to be written
-    Value expected{};  // compare-and-swap
-  };
-  struct Output {
-    Value value{};     // read
-    bool done = true;  // compare-and-swap
-  };
-  using State = Value;
-
-  static State initial() { return Value{}; }
-  static std::size_t hash(const State& state) { return std::hash<Value>()(state); }
-  static bool step(State& state, const Input& input, const Output* output) {
-    if (input.verb == Verb::kRead) return output == nullptr || output->value == state;
-    const bool done = input.verb == Verb::kWrite || state == input.expected;
-    if (output != nullptr && output->done != done) return false;
-    if (done) state = input.value;
-    return true;
-  }
-};
-
-// A list to which elements are appended and that is read as a whole.
-template <typename Element>
-struct ListModel {
-  struct Input {
-    std::optional<Element> appended;  // nothing: a read
-  };
-  struct Output {
-    std::vector<Element> list;  // of a read
-  };
-  using State = std::vector<Element>;
-
-  static State initial() { return {}; }
-  static std::size_t hash(const State& state) {
-    std::size_t hash = state.size();
-    for (const Element& element : state) hash = (hash ^ std::hash<Element>()(element)) * 0x9fb21c651e98df25u;
-    return hash;
-  }
-  static bool step(State& state, const Input& input, const Output* output) {
-    if (!input.appended) return output == nullptr || output->list == state;
-    state.push_back(*input.appended);
-    return true;
-  }
-};
 
 }  // namespace bmc::paxos
 

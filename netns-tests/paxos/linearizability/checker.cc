@@ -28,10 +28,11 @@ void must_be_possible(const Operation& operation, bool is_list) {
 }
 
 template <class Model>
-std::string explain(const Search<Model>& search, Verdict verdict, std::span<const Operation> operations) {
+std::string explain(const paxos::LinearizabilitySearch<Model>& search, Linearizability verdict,
+                    std::span<const Operation> operations) {
   const std::int64_t start = operations.front().invoked_ns;
-  std::string text =
-      verdict == Verdict::kUndecided ? "undecided: too many orders are possible" : "no order is possible";
+  std::string text = verdict == Linearizability::kUndecided ? "undecided: too many orders are possible"
+                                                            : "no order is possible";
   text += "; the longest one places " + std::to_string(search.placed_max()) + " of " +
           std::to_string(operations.size()) + " operations and ends with " + text_of(search.deepest_state()) +
           "; then one of these would have to come:\n";
@@ -48,9 +49,9 @@ std::string explain(const Search<Model>& search, Verdict verdict, std::span<cons
 
 template <class Model>
 KeyFinding search_key(const Model& model, std::span<const Operation> operations, std::size_t maximum) {
-  Search<Model> search(model, operations, maximum);
+  paxos::LinearizabilitySearch<Model> search(model, operations, maximum);
   KeyFinding finding{operations.front().key, search.run(), {}};
-  if (finding.verdict != Verdict::kLinearizable)
+  if (finding.verdict != Linearizability::kYes)
     finding.explanation = explain(search, finding.verdict, operations);
   return finding;
 }
@@ -78,7 +79,7 @@ Finding check(const History& history, std::size_t configurations_max) {
     std::stable_sort(operations.begin(), operations.end(),
                      [](const Operation& a, const Operation& b) { return a.invoked_ns < b.invoked_ns; });
     KeyFinding of_key = check_key(operations, configurations_max);
-    if (of_key.verdict != Verdict::kLinearizable) finding.wrong.push_back(std::move(of_key));
+    if (of_key.verdict != Linearizability::kYes) finding.wrong.push_back(std::move(of_key));
   }
   return finding;
 }

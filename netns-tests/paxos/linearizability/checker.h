@@ -7,14 +7,16 @@
 #include <cstddef>
 #include <string>
 
+#include "apps/paxos/sim/linearizability.h"
 #include "netns-tests/paxos/linearizability/operation.h"
-#include "netns-tests/paxos/linearizability/wgl.h"
 
 namespace bmc::linearizability {
 
+using paxos::Linearizability;
+
 struct KeyFinding {
   std::string key;
-  Verdict verdict = Verdict::kLinearizable;
+  Linearizability verdict = Linearizability::kYes;
   std::string explanation;  // several lines: how far a legal order goes, and what cannot come next
 };
 

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one key may do: sequential specifications for wgl.h.
-//
-// A model has a State with == and std::hash, the initial() one, and step(): the state after `operation` if
-// its result is one that the state allows, else nothing. An operation of unknown outcome has no result that
-// could be wrong; for it step() is a function of the state alone.
+// What one key may do: sequential specifications for paxos::LinearizabilitySearch. For an operation of
+// unknown outcome step() is a function of the state alone.
 #ifndef BMC_NETNS_TESTS_PAXOS_LINEARIZABILITY_MODEL_H
 #define BMC_NETNS_TESTS_PAXOS_LINEARIZABILITY_MODEL_H
 
 #include <span>
 
+#include "apps/paxos/sim/linearizability.h"
 #include "netns-tests/paxos/linearizability/operation.h"
 
 namespace bmc::linearizability {
 
+inline paxos::Lifespan lifespan_of(const Operation& operation) {
+  if (operation.outcome == Outcome::kUnknown) return {operation.invoked_ns, std::nullopt};
+  return {operation.invoked_ns, operation.returned_ns};
+}
+
 // A value that is there or not: get, set, add, cas, delete.
 class RegisterModel {
  public:
+  using Operation = linearizability::Operation;
   using State = std::optional<std::string>;
 
   State initial() const { return std::nullopt; }
@@ -26,6 +30,7 @@ class RegisterModel {
 // cannot lead to it: a legal order of the other appends need not be looked for.
 class ListModel {
  public:
+  using Operation = linearizability::Operation;
   using State = std::string;
 
   // `operations`: all of the key.

@@ -18,7 +18,7 @@ void expect_yes(const History& history) {
 void expect_no(const History& history) {
   const Finding finding = check(history);
   ASSERT_FALSE(finding.linearizable());
-  EXPECT_EQ(finding.wrong.front().verdict, Verdict::kNotLinearizable);
+  EXPECT_EQ(finding.wrong.front().verdict, Linearizability::kNo);
 }
 
 TEST(Linearizability, NothingIsLinearizable) { expect_yes({}); }
@@ -150,7 +150,7 @@ TEST(Linearizability, ManyUnknownWritesAreCheap) {
   history.push_back(get(10 * kWrites, 10 * kWrites + 1, "unknown 7"));  // was seen and overwritten
   const Finding finding = check(history, kFewConfigurations);
   ASSERT_EQ(finding.wrong.size(), 1u);
-  EXPECT_EQ(finding.wrong[0].verdict, Verdict::kNotLinearizable);
+  EXPECT_EQ(finding.wrong[0].verdict, Linearizability::kNo);
 }
 
 TEST(Linearizability, ManyUnknownAppendsAreCheap) {
@@ -166,15 +166,15 @@ TEST(Linearizability, ManyUnknownAppendsAreCheap) {
   history.push_back(get(1000, 1001, list));
   EXPECT_TRUE(check(history, kFewConfigurations).linearizable());
   history.push_back(get(1002, 1003, "1 " + list));
-  EXPECT_EQ(check(history, kFewConfigurations).wrong.at(0).verdict, Verdict::kNotLinearizable);
+  EXPECT_EQ(check(history, kFewConfigurations).wrong.at(0).verdict, Linearizability::kNo);
 }
 
 TEST(Linearizability, SaysThatItGaveUp) {
   History history;
   for (int i = 0; i < 8; ++i) history.push_back(set(1, 100, std::to_string(i)));
   history.push_back(get(101, 102, "never written"));
-  EXPECT_EQ(check(history, 10).wrong.at(0).verdict, Verdict::kUndecided);
-  EXPECT_EQ(check(history).wrong.at(0).verdict, Verdict::kNotLinearizable);
+  EXPECT_EQ(check(history, 10).wrong.at(0).verdict, Linearizability::kUndecided);
+  EXPECT_EQ(check(history).wrong.at(0).verdict, Linearizability::kNo);
 }
 
 TEST(Linearizability, TheExplanationNamesWhatDoesNotFit) {
