@@ -7,20 +7,18 @@ Usage: run_model.py [--jobs N] [--only TEXT]     run what has TEXT in its name
        run_model.py --trace NAME                 show the counterexample of a broken variant, the shortest
 Needs spin and gcc. Exit status 1 if anything is not as it should be.
 """
-import argparse
-import concurrent.futures
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(FOLDER, "../../../tools"))
+import promela  # noqa: E402
+
 RUN_SECONDS_MAX = 300
 # Of the compressed state space; the largest scenario takes about a third.
 MEMORY_MIB_MAX = 4096
+MODEL = promela.Model(FOLDER, "coherence.pml", depth_max=1_000_000)
 
 KEYS = "SCENARIO_KEYS KEYS=2 GUARDS=1"
 STREAM = "SCENARIO_STREAM KEYS=1 GUARDS=1 COMMANDS=3"
@@ -86,97 +84,34 @@ BROKEN = {
 }
 
 
-def build(folder, definitions, flags):
-    """Makes folder/pan, the checker of this scenario."""
-    for name in os.listdir(FOLDER):
-        if name.endswith(".pml"):
-            shutil.copy(os.path.join(FOLDER, name), folder)
-    options = [f"-D{each}" for each in definitions.split()]
-    # Spin prints its complaints to stdout.
-    for command in (["spin", "-a", *options, "coherence.pml"], ["gcc", "-w", *flags, "-o", "pan", "pan.c"]):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
-    return options
-
-
-def run(definitions, flags, depth="1000000"):
-    """Checks one scenario. Returns (verdict, states, seconds, report of the checker)."""
-    with tempfile.TemporaryDirectory(prefix="bmc-model-") as folder:
-        build(folder, definitions, [*flags, "-DSAFETY", f"-DMEMLIM={MEMORY_MIB_MAX}"])
-        begun = time.monotonic()
-        done = subprocess.run(["./pan", f"-m{depth}", "-w22"], cwd=folder, capture_output=True, text=True,
-                              timeout=RUN_SECONDS_MAX, check=False)
-        return verdict_of(done.stdout), states_of(done.stdout), time.monotonic() - begun, done.stdout
-
-
-def verdict_of(report):
-    """`holds` only for a search that was complete."""
-    errors = re.search(r"errors: (\d+)", report)
-    if "assertion violated" in report:
-        return "violated"
-    if not errors or errors.group(1) != "0" or "max search depth too small" in report:
-        return "failed"
-    return "failed" if "Search not completed" in report else "holds"
-
-
-def states_of(report):
-    found = re.search(r"([\d.e+]+) states, stored", report)
-    return int(float(found.group(1))) if found else 0
-
-
 def tasks():
-    """(name, definitions, verdict wanted, compiler flags). COLLAPSE saves memory, not time."""
+    """COLLAPSE saves memory, not time."""
+    memory = f"-DMEMLIM={MEMORY_MIB_MAX}"
     for name, definitions in SCENARIOS.items():
-        yield name, definitions, "holds", ["-O2", "-DCOLLAPSE"]
+        yield promela.Task(name, definitions, promela.HOLDS, ("-O2", "-DCOLLAPSE", memory), RUN_SECONDS_MAX)
     for scenario, broken in BROKEN.items():
         for each in broken.split():
-            yield f"{scenario} {each}", f"{SCENARIOS[scenario]} {each}", "violated", ["-O0"]
-
-
-def check(task):
-    name, definitions, wanted, flags = task
-    try:
-        verdict, states, seconds, report = run(definitions, flags)
-    except (RuntimeError, subprocess.TimeoutExpired) as error:
-        verdict, states, seconds, report = "failed", 0, 0.0, str(error)
-    good = verdict == wanted
-    print(f"{'ok  ' if good else 'BAD '} {verdict:9} {states:9} states {seconds:6.1f} s  {name}", flush=True)
-    if not good:
-        print(report, flush=True)
-    return good
+            yield promela.Task(f"{scenario} {each}", f"{SCENARIOS[scenario]} {each}", promela.VIOLATED,
+                               ("-O0", memory), RUN_SECONDS_MAX)
 
 
 def trace(wanted):
     """Prints the shortest counterexample: one line a step, the process, the place, what it did."""
-    definitions = next((d for name, d, _, _ in tasks() if name == wanted), None)
+    definitions = next((task.definitions for task in tasks() if task.name == wanted), None)
     if definitions is None:
         print(f"no such name: {wanted}")
         return 1
-    with tempfile.TemporaryDirectory(prefix="bmc-model-") as folder:
-        options = build(folder, definitions, ["-O1", "-DSAFETY", "-DBFS"])
-        subprocess.run(["./pan", "-w22"], cwd=folder, capture_output=True, check=False)
-        shown = subprocess.run(["spin", "-t", "-p", *options, "coherence.pml"], cwd=folder, capture_output=True,
-                               text=True, check=False).stdout
-    for line in shown.splitlines():
+    for line in MODEL.counterexample(definitions, "-p"):
         if not re.search(r":init:|Starting|\(goto\)|\[(DO|IF)\]", line):
             print(re.sub(r"^\s*\d+:\s*proc\s+|\(state \d+\)\s*", "", line))
     return 0
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--only", default="")
-    parser.add_argument("--trace")
-    options = parser.parse_args()
+    options = promela.arguments(jobs=os.cpu_count()).parse_args()
     if options.trace:
         return trace(options.trace)
-    chosen = [task for task in tasks() if options.only in task[0]]
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        results = list(pool.map(check, chosen))
-    print(f"{len(results)} checked, {results.count(False)} not as they should be")
-    return 0 if results and all(results) else 1
+    return promela.check_all(MODEL, tasks(), options)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,15 @@ Usage: run_model.py [--jobs N] [--only TEXT]     run what has TEXT in its name
        run_model.py --trace NAME                 show the counterexample of a broken variant, the shortest
 Needs spin and gcc. Exit status 1 if anything is not as it should be.
 """
-import argparse
-import concurrent.futures
 import os
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(FOLDER, "../../../tools"))
+import promela  # noqa: E402
+
+# No reduction: every step touches what all see.
+MODEL = promela.Model(FOLDER, "paxos.pml", depth_max=100_000, flags=("-DNOREDUCE",))
 
 # Memory runs ahead of the disk by no more than QUEUE stores and sends: spin says so if that is too few.
 MEMORY = "QUEUE=16"
@@ -65,69 +63,15 @@ def broken_variants():
             yield f"{kind} {each}", f"{bounds} {each} AGREEMENT_ONLY"
 
 
-def build(folder, definitions, flags):
-    """Makes folder/pan, the checker of this scenario."""
-    for name in os.listdir(FOLDER):
-        if name.endswith(".pml"):
-            shutil.copy(os.path.join(FOLDER, name), folder)
-    options = [f"-D{each}" for each in definitions.split()]
-    # Spin prints its complaints to stdout. No reduction: every step touches what all see.
-    for command in (["spin", "-a", *options, "paxos.pml"], ["gcc", "-w", "-DNOREDUCE", *flags, "-o", "pan", "pan.c"]):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
-    return options
-
-
-def run(definitions, flags, seconds_max):
-    """Checks one scenario. Returns (verdict, states, seconds, report of the checker)."""
-    with tempfile.TemporaryDirectory(prefix="bmc-model-") as folder:
-        begun = time.monotonic()
-        build(folder, definitions, [*flags, "-DSAFETY", "-DCOLLAPSE"])
-        done = subprocess.run(["./pan", "-m100000", "-w22"], cwd=folder, capture_output=True, text=True,
-                              timeout=seconds_max, check=False)
-        return verdict_of(done.stdout), states_of(done.stdout), time.monotonic() - begun, done.stdout
-
-
-def verdict_of(report):
-    """`holds` only for a search that was complete."""
-    violated = re.search(r"assertion violated (\w+) \(", report)
-    if violated:
-        return violated.group(1)
-    errors = re.search(r"errors: (\d+)", report)
-    if not errors or errors.group(1) != "0" or "max search depth too small" in report:
-        return "failed"
-    return "failed" if "Search not completed" in report else "holds"
-
-
-def states_of(report):
-    found = re.search(r"([\d.e+]+) states, stored", report)
-    return int(float(found.group(1))) if found else 0
-
-
 def tasks(large):
-    """(name, definitions, verdict wanted, compiler flags, most seconds)."""
     if large:
         for name, definitions in LARGE.items():
-            yield name, definitions, "holds", ["-O2", "-DMEMLIM=16384"], None
+            yield promela.Task(name, definitions, promela.HOLDS, ("-DCOLLAPSE", "-O2", "-DMEMLIM=16384"))
         return
     for name, definitions in SCENARIOS.items():
-        yield name, definitions, "holds", ["-O1", "-DMEMLIM=4096"], 1500
+        yield promela.Task(name, definitions, promela.HOLDS, ("-DCOLLAPSE", "-O1", "-DMEMLIM=4096"), 1500)
     for name, definitions in broken_variants():
-        yield name, definitions, "Agreement", ["-O0", "-DMEMLIM=4096"], 600
-
-
-def check(task):
-    name, definitions, wanted, flags, seconds_max = task
-    try:
-        verdict, states, seconds, report = run(definitions, flags, seconds_max)
-    except (RuntimeError, subprocess.TimeoutExpired) as error:
-        verdict, states, seconds, report = "failed", 0, 0.0, str(error)
-    good = verdict == wanted
-    print(f"{'ok  ' if good else 'BAD '} {verdict:9} {states:9} states {seconds:6.1f} s  {name}", flush=True)
-    if not good:
-        print(report, flush=True)
-    return good
+        yield promela.Task(name, definitions, "Agreement", ("-DCOLLAPSE", "-O0", "-DMEMLIM=4096"), 600)
 
 
 def trace(wanted):
@@ -136,12 +80,7 @@ def trace(wanted):
     if definitions is None:
         print(f"no such name: {wanted}")
         return 1
-    with tempfile.TemporaryDirectory(prefix="bmc-model-") as folder:
-        options = build(folder, definitions, ["-O1", "-DSAFETY", "-DBFS", "-DCOLLAPSE"])
-        subprocess.run(["./pan", "-w22"], cwd=folder, capture_output=True, check=False)
-        shown = subprocess.run(["spin", "-t", "-T", *options, "paxos.pml"], cwd=folder, capture_output=True,
-                               text=True, check=False).stdout
-    for line in shown.splitlines():
+    for line in MODEL.counterexample(definitions, "-T", ["-DCOLLAPSE"]):
         if line.startswith("spin:"):
             break
         if line.strip():
@@ -150,19 +89,12 @@ def trace(wanted):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--only", default="")
+    parser = promela.arguments(jobs=1)
     parser.add_argument("--large", action="store_true")
-    parser.add_argument("--trace")
     options = parser.parse_args()
     if options.trace:
         return trace(options.trace)
-    chosen = [task for task in tasks(options.large) if options.only in task[0]]
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        results = list(pool.map(check, chosen))
-    print(f"{len(results)} checked, {results.count(False)} not as they should be")
-    return 0 if results and all(results) else 1
+    return promela.check_all(MODEL, tasks(options.large), options)
 
 
 if __name__ == "__main__":
