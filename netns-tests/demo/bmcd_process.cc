@@ -100,11 +100,13 @@ BmcdProcess::BmcdProcess(const lab::Netns& netns, const BmcdOptions& options)
   folder_ = std::string(kSockets) + "/" + name;
   lab::checked(::mkdir(folder_.c_str(), 0700), "mkdir " + folder_);
   // In a session of its own: Ctrl-C is for the demo, which then takes bmcd down in order.
-  process_ = std::make_unique<lab::Process>(lab::ProcessSpec{
+  lab::ProcessSpec spec{
       .argv = {"setsid", "taskset", "-c", std::to_string(options_.cpu), options_.bmcd, "--iface",
                options_.device, "--server", options_.server.text(), "--control", folder_ + "/control.sock",
                "--pin", pins_, "--metrics", "127.0.0.1:" + std::to_string(kMetricsPort)},
-      .netns = &netns_});
+      .netns = &netns_};
+  if (!options_.memory.empty()) spec.argv.insert(spec.argv.end(), {"--memory", options_.memory});
+  process_ = std::make_unique<lab::Process>(spec);
   try {
     const bool answers = lab::eventually(Deadline::in_ms(kStartMs), [&] {
       if (!process_->running()) throw LabError("bmcd ended: " + process_->output());
@@ -134,11 +136,14 @@ void BmcdProcess::remove() {
   std::filesystem::remove_all(folder_, ignored);
 }
 
+double BmcdProcess::metric(const std::string& name, const std::vector<std::string>& labels) {
+  const double value = metric_value(scrape(netns_), name, labels);
+  if (value < 0) throw LabError("bmcd does not tell its " + name + ": " + process_->output());
+  return value;
+}
+
 double BmcdProcess::kernel_hits() {
-  const double hits = metric_value(scrape(netns_), "bmcd_packets_total",
-                                   {"where=\"xdp\"", "verdict=\"tx\"", "reason=\"hit\""});
-  if (hits < 0) throw LabError("bmcd does not tell its kernel hits: " + process_->output());
-  return hits;
+  return metric("bmcd_packets_total", {"where=\"xdp\"", "verdict=\"tx\"", "reason=\"hit\""});
 }
 
 }  // namespace bmc::demo

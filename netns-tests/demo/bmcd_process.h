@@ -21,6 +21,7 @@ struct BmcdOptions {
   std::string device;  // in the server's namespace
   lab::Endpoint server;
   int cpu = 0;
+  std::string memory = {};  // as its --memory; empty: its default
 };
 
 class BmcdProcess {
@@ -34,6 +35,8 @@ class BmcdProcess {
 
   // Requests answered in the kernel since the start.
   double kernel_hits();
+  // As metric_value() of its metrics; throws lab::LabError where there is none.
+  double metric(const std::string& name, const std::vector<std::string>& labels = {});
   pid_t pid() const { return process_->pid(); }
   bool running() { return process_->running(); }
   std::string output() { return process_->output(); }

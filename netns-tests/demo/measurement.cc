@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "loadgen/find_max.h"
 #include "loadgen/interface.h"
-#include "loadgen/kernel_transport.h"
 #include "loadgen/udp_client.h"
 #include "netns-tests/lib/clock.h"
 #include "netns-tests/lib/xdp_pass.h"
@@ -15,25 +13,19 @@
 namespace bmc::demo {
 namespace {
 
-using loadgen::KernelTransport;
 using loadgen::RunReport;
 using loadgen::Workload;
 
 constexpr double kHopeless = 0.3;  // a window that loses so much is ended
-constexpr double kConfirmSeconds = 1;
 constexpr double kLossBearable = 0.005;
-constexpr double kSweepRps = 40000;  // well below what any memcached answers
 constexpr double kWarm = 0.995;
 constexpr std::uint64_t kAnyNumber = std::numeric_limits<std::uint64_t>::max();
-
-struct Session {
-  Workload workload;
-  std::unique_ptr<KernelTransport> transport;
-};
 
 Result<loadgen::IpAddress> server_address(const lab::Link& link, bool v6) {
   return loadgen::IpAddress::parse(link.server(v6).ip);
 }
+
+}  // namespace
 
 Result<Session> open_session(const lab::Link& link, const loadgen::WorkloadOptions& options,
                              const MeasurementPlan& plan) {
@@ -45,40 +37,40 @@ Result<Session> open_session(const lab::Link& link, const loadgen::WorkloadOptio
   kernel.interface = link.far_device;
   kernel.cpu = plan.load_cpu;
   kernel.expect_echo = plan.expect_echo;
-  auto resolved = loadgen::resolve_link(kernel.interface, *server, lab::kMemcachedPort);
+  kernel.echo_growth = plan.echo_growth;
+  auto resolved = loadgen::resolve_link(kernel.interface, *server, plan.port);
   if (!resolved) return resolved.error();
   kernel.link = *resolved;
-  auto transport = KernelTransport::create(kernel, *workload);
+  auto transport = loadgen::KernelTransport::create(kernel, *workload);
   if (!transport) return transport.error();
   return Session{*std::move(workload), *std::move(transport)};
 }
 
-}  // namespace
-
 // Every reply counts, those of the search too.
 Result<RunReport> Measurement::counted(Result<RunReport> report) {
   if (!report) return report;
-  checked_ += report->checked();
-  wrong_ += report->wrong();
+  total_.add(*report);
   if (stop_.stop_requested()) return Error{ECANCELED, "interrupted"};
   return report;
 }
 
 Result<void> Measurement::find_rate(const std::string& name, const MeasurementPlan& plan,
                                     Measured& measured) {
+  progress_.step(name + ": highest rate without loss");
   auto session = open_session(link_, workload_, plan);
   if (!session) return session.error();
   const auto show = [this](const RunReport& so_far) { progress_.show(so_far); };
-  double hits = 0;
+  const auto told = [](const std::function<double()>& ask) { return ask ? ask() : 0; };
+  double hits = 0, used_s = 0;
   const auto window = [&](double rps, double seconds) {
-    const double before = plan.kernel_hits ? plan.kernel_hits() : 0;
+    const double hits_before = told(plan.kernel_hits), used_before = told(plan.server_seconds);
     auto report = counted(session->transport->run({rps, seconds, kAnyNumber, kHopeless}, stop_, show));
-    hits = (plan.kernel_hits ? plan.kernel_hits() : 0) - before;
+    used_s = told(plan.server_seconds) - used_before;
+    hits = told(plan.kernel_hits) - hits_before;
     return report;
   };
-  loadgen::FindMaxPlan search;
-  search.start_rps = plan.start_rps;
-  search.confirm_seconds = std::min(plan.seconds, kConfirmSeconds);
+  loadgen::FindMaxPlan search = plan.search;
+  search.confirm_seconds = std::min(plan.seconds, search.confirm_seconds);
   auto found = loadgen::find_max(search, window);
   if (!found) return found.error();
   RunReport best = found->best;
@@ -90,6 +82,8 @@ Result<void> Measurement::find_rate(const std::string& name, const MeasurementPl
   }
   measured.rps = best.rps();
   measured.loss = best.loss();
+  measured.missed = best.counter[LOADGEN_MISS];
+  measured.server_busy = best.seconds > 0 ? used_s / best.seconds : 0;
   measured.limited_by_load = found->limited_by_load;
   // Something else on the machine may cost a few milliseconds; more than that is no best rate any more.
   measured.steady = found->confirmed && best.loss() <= kLossBearable;
@@ -98,7 +92,10 @@ Result<void> Measurement::find_rate(const std::string& name, const MeasurementPl
   return {};
 }
 
-Result<void> Measurement::find_latency(const MeasurementPlan& plan, Measured& measured) {
+Result<void> Measurement::find_latency(const std::string& name, const MeasurementPlan& plan,
+                                       Measured& measured) {
+  progress_.step(name + ": one request at a time");
+  if (plan.before_latency) plan.before_latency();
   auto workload = Workload::create(workload_);
   if (!workload) return workload.error();
   auto server = server_address(link_, plan.v6);
@@ -116,22 +113,19 @@ Result<void> Measurement::find_latency(const MeasurementPlan& plan, Measured& me
     return Error{ETIMEDOUT, "no answer to any of " + std::to_string(report->sent) + " single requests"};
   measured.p50_us = report->latency.quantile_ns(0.5) / 1000;
   measured.p99_us = report->latency.quantile_ns(0.99) / 1000;
+  if (plan.after_latency) plan.after_latency();
   return {};
 }
 
 Result<Measured> Measurement::run(const std::string& name, const MeasurementPlan& plan) {
   Measured measured;
-  const std::uint64_t checked_before = checked_, wrong_before = wrong_;
-  progress_.step(name + ": highest rate without loss");
+  const RunReport before = total_;
   if (auto done = find_rate(name, plan, measured); !done) return done.error();
   if (!plan.expect_echo) {
-    progress_.step(name + ": one request at a time");
-    if (plan.before_latency) plan.before_latency();
-    if (auto done = find_latency(plan, measured); !done) return done.error();
-    if (plan.after_latency) plan.after_latency();
+    if (auto done = find_latency(name, plan, measured); !done) return done.error();
   }
-  measured.checked = checked_ - checked_before;
-  measured.wrong = wrong_ - wrong_before;
+  measured.checked = total_.checked() - before.checked();
+  measured.wrong = total_.wrong() - before.wrong();
   return measured;
 }
 
@@ -144,7 +138,7 @@ Result<double> Measurement::warm_up(const MeasurementPlan& plan, double limit_s)
   const auto show = [this](const RunReport& so_far) { progress_.show(so_far); };
   for (double share = 0;;) {
     const double before = plan.kernel_hits();
-    auto report = counted(session->transport->run({kSweepRps, 60, sweep.key_count, 1}, stop_, show));
+    auto report = counted(session->transport->run({plan.sweep_rps, 60, sweep.key_count, 1}, stop_, show));
     if (!report) return report.error();
     if (report->answered() > 0)
       share = std::min(1.0, (plan.kernel_hits() - before) / static_cast<double>(report->answered()));

@@ -18,9 +18,14 @@ namespace {
 
 using lab::LabError;
 
-std::vector<int> allowed_cpus() {
+cpu_set_t allowed_set() {
   cpu_set_t set;
   lab::checked(::sched_getaffinity(0, sizeof set, &set), "sched_getaffinity");
+  return set;
+}
+
+std::vector<int> allowed_cpus() {
+  const cpu_set_t set = allowed_set();
   std::vector<int> cpus;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
     if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
@@ -70,6 +75,10 @@ Placement choose_placement() {
 
 void pin_this_thread(int cpu) { move(0, cpu); }
 
+PinnedThread::PinnedThread(int cpu) : before_(allowed_set()) { pin_this_thread(cpu); }
+
+PinnedThread::~PinnedThread() { (void)::sched_setaffinity(0, sizeof before_, &before_); }
+
 void prefer(pid_t process, int priority) {
   std::error_code gone;
   for (const auto& task :
@@ -77,6 +86,11 @@ void prefer(pid_t process, int priority) {
     const sched_param first{.sched_priority = priority};
     (void)::sched_setscheduler(std::stoi(task.path().filename()), SCHED_FIFO, &first);
   }
+}
+
+void prefer_this_thread(int priority) {
+  const sched_param first{.sched_priority = priority};
+  (void)::sched_setscheduler(0, SCHED_FIFO, &first);
 }
 
 void Reception::set_threaded(bool on) const {

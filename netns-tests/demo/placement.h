@@ -4,6 +4,7 @@
 #ifndef BMC_DEMO_PLACEMENT_H
 #define BMC_DEMO_PLACEMENT_H
 
+#include <sched.h>
 #include <sys/types.h>
 
 #include <set>
@@ -26,6 +27,18 @@ Placement choose_placement();
 // Moves the calling thread.
 void pin_this_thread(int cpu);
 
+// The same while this lives; then the thread may run where it could before.
+class PinnedThread {
+ public:
+  explicit PinnedThread(int cpu);
+  ~PinnedThread();
+  PinnedThread(const PinnedThread&) = delete;
+  PinnedThread& operator=(const PinnedThread&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
+
 // Real-time priorities. With them the machine's other work does not move the measurement, and a server that
 // shares its processor with its packet reception is not cut into pieces by the scheduler. Where they are not
 // allowed (containers), everything runs without.
@@ -36,6 +49,9 @@ constexpr int kDaemonPriority = 2;  // bmcd: seldom runs, never long, and its he
 
 // Gives the priority to all threads the process has now.
 void prefer(pid_t process, int priority);
+
+// The same for the calling thread alone.
+void prefer_this_thread(int priority);
 
 // Where a device's packets are received: the processor that runs its NAPI poll.
 class Reception {
@@ -48,6 +64,8 @@ class Reception {
   // In a kernel thread of its own on `cpu`, so that the sender's processor does none of the receiver's work.
   // Throws lab::LabError.
   void separate();
+  // The kernel threads that receive while separate.
+  const std::set<pid_t>& threads() const { return threads_; }
   // On the processor that sent, as veth does by itself: a single request pays no wake-up on its way.
   void with_sender();
 

@@ -188,6 +188,13 @@ std::string Process::output() {
   return output_;
 }
 
+double cpu_seconds(pid_t process) {
+  clockid_t clock = 0;
+  timespec used{};
+  if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0;
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
+}
+
 CommandResult run_command(const std::vector<std::string>& argv, const Netns* netns, int64_t timeout_ms) {
   Process process({.argv = argv, .netns = netns});
   const Deadline deadline = Deadline::in_ms(timeout_ms);

@@ -65,6 +65,10 @@ class Process {
   std::thread drainer_;
 };
 
+/// Seconds of processor time that all threads of a process, or one kernel thread, have used; 0 when it is
+/// gone.
+double cpu_seconds(pid_t process);
+
 struct CommandResult {
   int exit_code = -1;  ///< -1: ended by a signal or by the deadline
   std::string output;  ///< stdout and stderr

@@ -9,6 +9,7 @@
 #include "loadgen/interface.h"
 #include "loadgen/kernel_transport.h"
 #include "loadgen/population.h"
+#include "loadgen/tcp_transport.h"
 #include "loadgen/udp_client.h"
 #include "netns-tests/lib/lab.h"
 #include "netns-tests/lib/memcached.h"
@@ -34,11 +35,13 @@ class LoadgenTest : public ::testing::Test {
   }
 
   // So slow that even a busy machine answers; the rate is not what is tested here.
-  RunReport drive(const WorkloadOptions& options, bool v6 = false, bool echo = false) {
+  RunReport drive(const WorkloadOptions& options, bool v6 = false, bool echo = false,
+                  std::uint16_t echo_growth = 0) {
     const Workload workload = *Workload::create(options);
     loadgen::KernelOptions kernel;
     kernel.interface = lab_.link().far_device;
     kernel.expect_echo = echo;
+    kernel.echo_growth = echo_growth;
     const auto link = loadgen::resolve_link(kernel.interface, server(v6), lab::kMemcachedPort);
     EXPECT_TRUE(link) << link.error().what;
     kernel.link = *link;
@@ -137,6 +140,46 @@ TEST_F(LoadgenTest, AStoppedServerLosesAll) {
   EXPECT_EQ(frozen.lost(), frozen.sent);
   EXPECT_EQ(frozen.wrong(), 0u) << frozen.text();
   memcached_.thaw();
+}
+
+// An odd number of bytes, so that the lengths' sums change in both halves.
+TEST_F(LoadgenTest, AnEchoMayBeLonger) {
+  constexpr std::uint16_t kGrowth = 501;
+  const auto echo = [&] {
+    const lab::ScopedNetns inside(lab_.server());
+    return loadgen::EchoServer::attach(lab_.link().server_device, lab::kMemcachedPort, kGrowth);
+  }();
+  ASSERT_TRUE(echo) << echo.error().what;
+  for (const bool v6 : {false, true}) {
+    const RunReport report = drive({.key_count = 100'000}, v6, true, kGrowth);
+    EXPECT_EQ(report.wrong(), 0u) << report.text();
+    EXPECT_GT(report.answered(), 0u) << report.text();
+  }
+  const RunReport other = drive({.key_count = 100'000}, false, true, kGrowth - 1);
+  EXPECT_EQ(other.counter[LOADGEN_WRONG_LENGTH], other.checked()) << other.text();
+  EXPECT_EQ(other.answered(), 0u);
+}
+
+// A load of sets whose gets another generator checks against what was populated.
+TEST_F(LoadgenTest, SetsMayStoreWhatWasThere) {
+  const Workload workload = *Workload::create({.key_count = 50});
+  store(workload.options());
+  loadgen::SocketOptions options;
+  options.server = server();
+  options.traffic.sets = 1;
+  options.traffic.gets = 0;
+  options.yielding = true;
+  for (const bool rewrite : {true, false}) {
+    options.traffic.rewrite = rewrite;
+    auto sets = loadgen::make_tcp_transport(options, workload);
+    ASSERT_TRUE(sets) << sets.error().what;
+    const auto report = (*sets)->run({.rps = 5000, .seconds = 10, .requests = 500}, {}, {});
+    ASSERT_TRUE(report) << report.error().what;
+    EXPECT_EQ(report->answered(), 500u) << report->text();
+    const auto check = loadgen::verify_population(server(), lab::kMemcachedPort, workload);
+    ASSERT_TRUE(check) << check.error().what;
+    EXPECT_EQ(check->wrong == 0, rewrite) << "otherwise each set writes another version";
+  }
 }
 
 TEST_F(LoadgenTest, AnEchoIsNotTakenForMemcached) {

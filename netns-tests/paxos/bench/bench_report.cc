@@ -1,29 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The figures for people and for programs; see measurement.h.
-#include <sys/utsname.h>
-
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
+#include "netns-tests/bench/machine.h"
 #include "netns-tests/paxos/bench/measurement.h"
 
 namespace bmc::bench {
 namespace {
-
-std::string processor() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown";
-}
-
-std::string kernel() {
-  utsname names{};
-  uname(&names);
-  return names.release;
-}
 
 double all_packets(const Case& each, const Figures& median) {
   return median.leader_packets + median.client_packets +
@@ -72,10 +56,8 @@ std::string json(const std::vector<Case>& cases, double sync_us) {
                             {"client", median.client_packets},
                             {"all", all_packets(each, median)}}}});
   }
-  const nlohmann::json machine{{"processor", processor()},
-                               {"cpus", std::thread::hardware_concurrency()},
-                               {"kernel", kernel()},
-                               {"fdatasync_us", sync_us}};
+  nlohmann::json machine = describe_machine();
+  machine["fdatasync_us"] = sync_us;
   return nlohmann::json{{"machine", machine}, {"benchmarks", benchmarks}}.dump();
 }
 

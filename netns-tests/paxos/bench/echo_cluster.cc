@@ -2,8 +2,6 @@
 // See echo_cluster.h.
 #include "netns-tests/paxos/bench/echo_cluster.h"
 
-#include <time.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,13 +14,6 @@ namespace {
 
 constexpr std::uint16_t kPort = 7400;
 constexpr const char* kNoBatching = "1";
-
-double cpu_seconds(pid_t process) {
-  clockid_t clock = 0;
-  timespec used{};
-  if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0;
-  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
-}
 
 // Of eth0 in the namespace; /proc/net is the reading thread's.
 std::uint64_t packets_sent(const lab::Netns& netns) {
@@ -80,7 +71,8 @@ std::vector<std::string> EchoCluster::addresses() const {
 
 Usage EchoCluster::usage() const {
   Usage usage;
-  for (const auto& process : processes_) usage.replica_cpu_seconds.push_back(cpu_seconds(process->pid()));
+  for (const auto& process : processes_)
+    usage.replica_cpu_seconds.push_back(lab::cpu_seconds(process->pid()));
   for (std::size_t i = 0; i < mesh_.replicas(); ++i)
     usage.packets_sent.push_back(packets_sent(mesh_.replica(i)));
   usage.packets_sent.push_back(packets_sent(mesh_.clients()));

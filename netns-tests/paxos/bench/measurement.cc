@@ -5,22 +5,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "netns-tests/bench/statistics.h"
 #include "netns-tests/lib/lab_error.h"
 
 namespace bmc::bench {
 namespace {
 
 constexpr double kWarmUpSeconds = 0.2;
-
-double median_of(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // The leader sends to all and answers: whoever sent most of the packets.
 std::size_t leader_of(const Usage& before, const Usage& after) {

@@ -1,28 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The benchmark as `./bmc bench paxos --quick` starts it: every case is measured, and the numbers are
 // possible. Run by ctest, label netns.
-#include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "netns-tests/lib/process.h"
+#include "netns-tests/lib/program_test.h"
 
 namespace bmc::bench {
 namespace {
 
-using lab::Deadline;
-
 TEST(PaxosBenchTest, MeasuresEveryCase) {
   lab::Process bench({.argv = {BMC_PAXOS_BENCH_PATH, "--quick", "--json"}});
-  const auto status = bench.wait_exit(Deadline::in_ms(100'000));
-  ASSERT_TRUE(status) << bench.output();
-  ASSERT_TRUE(bench.wait_output_closed(Deadline::in_ms(1000)));
-  ASSERT_EQ(*status, 0) << bench.output();
-  const std::string text = bench.output();
-  const std::size_t line = text.rfind("\n{");
-  ASSERT_NE(line, std::string::npos) << text;
-  const auto out = nlohmann::json::parse(text.substr(line + 1));
+  const auto out = lab::result_of(bench, 100'000);
+  ASSERT_TRUE(out.is_object());
   EXPECT_GT(out["machine"]["cpus"], 0);
   std::set<std::string> names;
   for (const auto& benchmark : out["benchmarks"]) {
@@ -36,7 +25,7 @@ TEST(PaxosBenchTest, MeasuresEveryCase) {
     EXPECT_GT(benchmark["datagrams_per_request"]["all"], 0) << benchmark;
   }
   EXPECT_EQ(names.size(), 12u) << "2 durabilities, with and without batches, 3 loads";
-  EXPECT_EQ(names.count("paxos.3.memory.unbatched.1_client"), 1u) << text;
+  EXPECT_EQ(names.count("paxos.3.memory.unbatched.1_client"), 1u);
 }
 
 }  // namespace
