@@ -3,8 +3,12 @@
 // snapshots.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
+#include "apps/paxos/runtime/tests/loop.h"
 #include "apps/paxos/runtime/tests/test_cluster.h"
 
 namespace bmc::paxos::runtime {
@@ -12,14 +16,24 @@ namespace {
 
 using Durability = Options::Durability;
 
-// Returns once replica `index` has applied everything that was acknowledged before: it answers a linearizable
-// read.
+// Returns once replica `index` has applied everything that was acknowledged before: the answer to a
+// linearizable read. The client asks another replica when this one is slow, so that its own status must tell
+// how far it is.
 std::string read_at(TestCluster& cluster, std::size_t index, const std::string& query = "") {
   ClientOptions options = cluster.client_options();
   options.read_replica = static_cast<int>(index);
   const auto client = cluster.client(options);
   const auto answer = client->read(query);
   EXPECT_TRUE(answer) << answer.error().what;
+  std::uint64_t committed = 0;
+  for (std::size_t i = 0; i < cluster.size(); i++) {
+    if (cluster.is_running(i)) committed = std::max(committed, cluster.replica(i).status().commit);
+  }
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (cluster.replica(index).status().applied < committed && std::chrono::steady_clock::now() < end) {
+    std::this_thread::yield();
+  }
+  EXPECT_GE(cluster.replica(index).status().applied, committed);
   return answer ? *answer : "";
 }
 

@@ -60,13 +60,16 @@ TEST_F(HostileTest, EveryKindOfNoiseIsCounted) {
   damaged_header[30]++;
   std::string damaged_body = encoded(MessageType::kRequest, PAXOS_SENDER_CLIENT);
   damaged_body.back()++;
+  std::string cut_off = encoded(MessageType::kRequest, PAXOS_SENDER_CLIENT);
+  cut_off.pop_back();
   const std::pair<const char*, std::string> kNoise[] = {
       {"too_short", ""},
       {"too_short", "EPX1"},
+      {"too_short", encoded(MessageType::kRequest, PAXOS_SENDER_CLIENT) + "x"},  // behind a whole message
       {"magic", std::string(200, 'x')},
       {"header_hash", damaged_header},
       {"body_crc", damaged_body},
-      {"body_length", encoded(MessageType::kRequest, PAXOS_SENDER_CLIENT) + "x"},
+      {"body_length", cut_off},
       {"cluster", encoded(MessageType::kRequest, PAXOS_SENDER_CLIENT, "b", 4712)},
       {"epoch", encoded(MessageType::kRequest, PAXOS_SENDER_CLIENT, "b", 4711, kEpoch + 1)},
       {"sender", encoded(MessageType::kPrepare, PAXOS_SENDER_CLIENT)},
