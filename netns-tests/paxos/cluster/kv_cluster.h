@@ -58,9 +58,9 @@ class KvCluster {
   // The leader that serves in the highest view, if one says so now.
   std::optional<std::size_t> leader() const;
 
-  // Waits until every replica follows one leader, in one view, and has applied all that is committed: up to this
-  // op. Without load. Nothing: that did not come. An operation whose client has given up may still be under way
-  // and move the cluster on.
+  // Waits until every replica follows one leader, in one view, and has applied all that is committed: up to
+  // this op. Without load. Nothing: that did not come. An operation whose client has given up may still be
+  // under way and move the cluster on.
   std::optional<std::uint64_t> wait_settled(lab::Deadline deadline) const;
   // As above without the last condition, which does not hold for long under load.
   bool wait_following(lab::Deadline deadline) const;

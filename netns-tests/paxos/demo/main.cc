@@ -91,7 +91,8 @@ class Demo {
   }
 
   void read_back(const Writers& writers) {
-    require(cluster_.wait_settled(lab::Deadline::in_ms(kLimitMs)).has_value(), "the replicas do not come to one state");
+    require(cluster_.wait_settled(lab::Deadline::in_ms(kLimitMs)).has_value(),
+            "the replicas do not come to one state");
     for (std::size_t i = 0; i < cluster_.size(); ++i) {
       if (stop_.stop_requested()) throw Interrupted{};
       const auto lost = writers.lost(i);
