@@ -58,7 +58,7 @@ double payload_share(std::uint64_t memory, std::size_t key_bytes, std::size_t va
 // A sanitizer looks at the code, not at the share: a log small enough for its speed. In few segments the one
 // that was just recycled weighs more.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t kMemory = 12 * kMiB;
+constexpr std::uint64_t kMemory = 32 * kMiB;
 constexpr double kLoss = 0.1;
 #else
 constexpr std::uint64_t kMemory = 256 * kMiB;
