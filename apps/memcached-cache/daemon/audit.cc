@@ -76,7 +76,20 @@ Result<void> Audit::list_sockets() {
   ports.erase(0);
   const std::vector<std::uint16_t> list(ports.begin(), ports.end());
   tcp_.clear();
-  return parts_.sockets.list(Transport::kTcp, list, tcp_);
+  if (Result<void> listed = parts_.sockets.list(Transport::kTcp, list, tcp_); !listed) return listed;
+  own_.clear();
+  for (const SocketInfo& socket : tcp_)
+    if (is_own(socket)) own_.insert(socket.cookie);
+  return {};
+}
+
+bool Audit::is_own(const SocketInfo& socket) const {
+  // To an address of this host one connects from that address.
+  return socket.remote == socket.local &&
+         std::ranges::any_of(parts_.servers.servers(), [&socket](const auto& server) {
+           return server->link->local_port() == socket.remote_port &&
+                  server->link->server().port == socket.local_port;
+         });
 }
 
 void Audit::judge() {
@@ -141,6 +154,8 @@ void Audit::judge_absent(const ConnectionView& connection, std::uint64_t listed_
 
 void Audit::judge_connection(const ConnectionView& connection, std::uint64_t listed_ns) {
   if (!connection.pending && !connection.suspect && (connection.state & CONNECTION_HOLD) == 0) return;
+  // bmcd writes nothing. And who waits for its connection asks by it, so that it is never silent.
+  if (own_.contains(connection.cookie) && (connection.state & CONNECTION_HOLD) == 0) return;
   const Server* server = parts_.servers.find(connection.server);
   if (server == nullptr) return;
   if (connection.last_ns >= drain_.drained_since(connection.cookie) && connection.last_ns < listed_ns)

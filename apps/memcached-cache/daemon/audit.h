@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "apps/memcached-cache/daemon/cache_memory.h"
@@ -77,6 +78,8 @@ class Audit {
   void judge_udp_writes();
   std::uint32_t sweep(sweep_call call);
   Result<void> list_sockets();
+  // memcached's end of a connection of bmcd's own?
+  bool is_own(const SocketInfo& socket) const;
 
   Parts parts_;
   boost::asio::steady_timer timer_;
@@ -84,6 +87,7 @@ class Audit {
   std::vector<ConnectionView> connections_;  // of this round
   std::vector<ConnectionView> lost_;
   std::vector<SocketInfo> tcp_;  // of this round
+  std::unordered_set<std::uint64_t> own_;  // cookies of those that are bmcd's
   DrainWatch drain_;
   std::unordered_map<std::uint64_t, std::uint64_t>
       absent_since_;  // cookie -> begin of the first list without it
