@@ -62,7 +62,7 @@ Sample many_keys(Run& run) {
 Sample misses(Run& run) {
   WorkloadOptions requests = run.scene().items;
   requests.key_size += 1;
-  return sample_of(run.best_rate("udp_miss_only", requests));
+  return sample_of(run.best_rate("udp_miss_only", requests, 0, Answers::kMemcached));
 }
 
 // What an ideal cache would have answered: of as many items as ours holds, which judges the choice of what is

@@ -108,8 +108,9 @@ double Run::start_rps(const std::string& name, double first) const {
 }
 
 demo::Measured Run::best_rate(const std::string& name, const loadgen::WorkloadOptions& requests,
-                              std::uint16_t echo_growth) {
+                              std::uint16_t echo_growth, Answers answers) {
   demo::MeasurementPlan measurement_plan = plan();
+  if (answers == Answers::kMemcached) measurement_plan.search.start_rps = kFirstRps;
   measurement_plan.search.start_rps = start_rps(name, measurement_plan.search.start_rps);
   measurement_plan.echo_growth = echo_growth;
   std::unique_ptr<loadgen::EchoServer> echo;

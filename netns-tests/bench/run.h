@@ -26,6 +26,9 @@ struct Pace {
   double warm_limit_seconds = 60;
 };
 
+// Who answers most requests: memcached on every side, or what the side puts in front of it.
+enum class Answers { kSide, kMemcached };
+
 class Run {
  public:
   // All must outlive it.
@@ -70,9 +73,10 @@ class Run {
   demo::MeasurementPlan plan();
   // Highest rate of `requests` with at most 0.1 % loss. On the limit's side an echo answers, `echo_growth`
   // bytes longer; `name` is the case's, under which the next round begins its search near what this one has
-  // found.
+  // found. The first begins far below what answers: a search from above leaves memcached with a queue that
+  // the next windows pay for.
   demo::Measured best_rate(const std::string& name, const loadgen::WorkloadOptions& requests,
-                           std::uint16_t echo_growth = 0);
+                           std::uint16_t echo_growth = 0, Answers answers = Answers::kSide);
   // Where a search begins: near what the last round has found for this case and side; `first` where there was
   // none.
   double start_rps(const std::string& name, double first) const;
