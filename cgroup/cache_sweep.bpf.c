@@ -97,6 +97,7 @@ static __always_inline void sweep_key_bump(struct sweep_call *call)
 	if (!guard)
 		return;
 	guard_kill(&guard->word, &guard->last_release_ns, bpf_ktime_get_ns());
+	key_kill(call->cookie);
 	call->found = 1;
 }
 

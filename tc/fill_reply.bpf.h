@@ -103,11 +103,8 @@ static __always_inline enum reply_shape read_reply(struct __sk_buff *skb, struct
 	return reply_read(scratch, length, fill->server->hash_seed, &fill->value);
 }
 
-/*
- * Has no write of this key arrived since the lease? Whoever writes after this look still finds the entry
- * dead, because it bears the lease's stamp.
- */
-static __always_inline int is_current(struct fill *fill)
+/* Has no write arrived since the lease, of this key or of any? */
+static __always_inline int is_current(const struct fill *fill)
 {
 	__u32 index = cache_guard_index(fill->value.key_hash, fill->control->guard_mask);
 	const struct guard *guard = bpf_map_lookup_elem(&guards, &index);

@@ -76,10 +76,27 @@ static __always_inline int write_entry(struct __sk_buff *skb, const struct fill 
 		entry->word[text_len / 8] = 0; /* the padding counts into the sum */
 	if (bpf_skb_load_bytes(skb, fill->packet.payload + CACHE_UDP_HEADER, entry->word, text_len))
 		return 0;
-	entry->header[0] = entry_stamp_key(fill->lease.stamp, fill->value.key_len, fill->server_index);
+	entry->header[0] = entry_epoch_key(fill->lease.epoch, fill->value.key_len, fill->server_index);
 	entry->header[1] = fill->deadline | (__u64)text_len << 32 |
 			   (__u64)entry_text_sum(entry, (text_len + 7) / 8) << 48;
 	return 1;
+}
+
+/*
+ * Makes the entry at `way` (without WAY_VALID) a hit, unless a write of its key has arrived since the lease:
+ * pending first, then the look at the guard, then valid. See store/way_kill.h for why in this order.
+ */
+static __always_inline enum cache_counter publish(struct fill *fill, struct bucket *bucket,
+						  const struct bucket_slot *slot, __u64 way)
+{
+	bucket->passed[slot_way(slot)] = passed_tick(fill, fill->deadline);
+	if (!way_publish(bucket, slot, way | WAY_PENDING))
+		return CACHE_FILL_CONTENDED;
+	if (!is_current(fill)) {
+		way_settle(bucket, slot, way | WAY_PENDING, 0);
+		return CACHE_FILL_MOVED;
+	}
+	return way_settle(bucket, slot, way | WAY_PENDING, way | WAY_VALID) ? CACHE_FILL_OK : CACHE_FILL_MOVED;
 }
 
 /* Puts the reply into the log and the bucket's way. */
@@ -88,24 +105,20 @@ static __always_inline enum cache_counter append_reply(struct __sk_buff *skb, st
 						       const struct bucket_slot *slot)
 {
 	__u32 bytes = (sizeof(struct entry) + fill->value.text_len + 7) & ~7u;
-	enum cache_counter result = CACHE_FILL_CONTENDED;
+	enum cache_counter result;
 	struct log_place place;
-	__u64 way;
 
 	fill->deadline = entry_deadline(fill);
 	if (!log_reserve(view, bytes, &place))
 		return CACHE_FILL_NO_SPACE;
-	way = WAY_VALID | cache_tag(fill->value.key_hash) << WAY_TAG_SHIFT | place.way;
-	if (!write_entry(skb, fill, &place)) {
+	place.way |= cache_tag(fill->value.key_hash) << WAY_TAG_SHIFT;
+	if (write_entry(skb, fill, &place))
+		result = publish(fill, bucket, slot, place.way);
+	else
 		result = CACHE_FILL_SHAPE;
-	} else {
-		bucket->passed[slot_way(slot)] = passed_tick(fill, fill->deadline);
-		if (way_publish(bucket, slot, way))
-			result = CACHE_FILL_OK;
-	}
 	log_release(&place);
 	if (result == CACHE_FILL_OK && fill->deadline == CACHE_DEADLINE_UNKNOWN)
-		send_event(fill, CACHE_EVENT_TTL, way);
+		send_event(fill, CACHE_EVENT_TTL, place.way | WAY_VALID);
 	return result;
 }
 
@@ -134,7 +147,8 @@ static __always_inline int wants_renewal(struct fill *fill, struct bucket *bucke
 }
 
 /*
- * The entry of this key, filled under the same stamp, must say what memcached says.
+ * The entry of this key must say what memcached says, if no write has arrived between the reply's lease and
+ * the comparison: none arrived since the entry's own lease either, for its way was still there.
  * Returns 1 if the reply is to be stored all the same, 0 if all is done and counted.
  */
 static __always_inline int compare_reply(struct fill *fill, const struct store_view *view,
@@ -151,13 +165,17 @@ static __always_inline int compare_reply(struct fill *fill, const struct store_v
 		count(CACHE_COMPARE_EQUAL);
 		return wants_renewal(fill, bucket, slot, header.deadline);
 	}
+	if (!is_current(fill)) { /* the entry may be a later version than the reply */
+		count(CACHE_FILL_MOVED);
+		return 0;
+	}
 	count(CACHE_COMPARE_MISMATCH);
 	way_publish(bucket, slot, 0);
 	send_event(fill, CACHE_EVENT_MISMATCH, slot->word);
 	return 0;
 }
 
-/* Compares if the store has this very version, else stores it. */
+/* Compares if the store has the key, and of this epoch; else stores it. */
 static __always_inline void store_reply(struct __sk_buff *skb, struct fill *fill)
 {
 	__u32 index = cache_bucket_index(fill->value.key_hash, fill->control->bucket_count);
@@ -178,7 +196,7 @@ static __always_inline void store_reply(struct __sk_buff *skb, struct fill *fill
 	wanted.segment_count = view.segment_count;
 	if (bucket_scan(&view.world, bucket, &wanted, fill_text(fill), &slot))
 		entry = way_entry(&view.world, slot.word);
-	if (entry && ((entry_read(entry).stamp_key ^ fill->lease.stamp) & CACHE_STAMP_MASK) == 0 &&
+	if (entry && ((entry_read(entry).epoch_key ^ fill->lease.epoch) & CACHE_EPOCH_MASK) == 0 &&
 	    !compare_reply(fill, &view, bucket, &slot, entry))
 		return;
 	count(append_reply(skb, fill, &view, bucket, &slot));

@@ -18,7 +18,7 @@
 #endif
 
 /* Raised with every change of a layout below; pinned maps of another version are not adopted. */
-#define CACHE_ABI_VERSION 2u
+#define CACHE_ABI_VERSION 3u
 
 /* ---- Limits: each once, with its sum ---------------------------------------------------- */
 
@@ -62,12 +62,13 @@ struct ttl_hint {
 };
 CACHE_ABI_ASSERT(sizeof(struct ttl_hint) == 32, "ttl_hint");
 
-/* ---- Stamps and deadlines ----------------------------------------------------------------
- * stamp = generation of the key's guard + generation of its server's global guard (the epoch).
- * Both only grow, so the sum is unchanged exactly when both are: one number says "no write since".
+/* ---- Epochs, stamps and deadlines ---------------------------------------------------------
+ * epoch = generation of the server's global guard. stamp = epoch + generation of the key's guard.
+ * Both generations only grow, so the sum is unchanged exactly when both are: one number says "no write
+ * since". A lease bears both; an entry bears the epoch, for a write of its own key empties its way.
  */
-#define CACHE_STAMP_BITS 48u
-#define CACHE_STAMP_MASK ((1ull << CACHE_STAMP_BITS) - 1)
+#define CACHE_EPOCH_BITS 48u
+#define CACHE_EPOCH_MASK ((1ull << CACHE_EPOCH_BITS) - 1)
 
 /* Deadlines are in units of 2^26 ns (67.1 ms) of CLOCK_MONOTONIC, rounded down: 32 bits last 9 years. */
 #define CACHE_DEADLINE_SHIFT 26u
@@ -90,7 +91,7 @@ CACHE_ABI_ASSERT(sizeof(struct ttl_hint) == 32, "ttl_hint");
  * The key stands at text + 6.
  */
 struct entry {
-	__u64 stamp_key;   /* stamp (48) | key length (8) << 48 | server (8) << 56; immutable */
+	__u64 epoch_key;   /* epoch of its lease (48) | key length (8) << 48 | server (8) << 56; immutable */
 	__u32 deadline;    /* writer: fill, or bmcd once while it holds the segment (UNKNOWN -> known) */
 	__u16 text_len;    /* immutable */
 	__u16 text_sum;    /* folded one's complement sum of the text, odd length padded with 0; immutable */
@@ -98,12 +99,15 @@ struct entry {
 CACHE_ABI_ASSERT(sizeof(struct entry) == 16, "entry");
 
 /*
- * Way word: valid(1) << 63 | tag(11) << 52 | segment generation, low 21 bits << 31
+ * Way word: valid(1) << 63 | pending(1) << 62 | tag(10) << 52 | segment generation, low 21 bits << 31
  *           | segment(14) << 17 | offset in 8-byte units(17). Zero: empty.
+ * A fill publishes its way pending, looks once more whether a write has arrived since its lease, and only
+ * then makes it valid. Readers see valid ways alone; a write empties both kinds (store/way_kill.h).
  */
 #define WAY_VALID (1ull << 63)
+#define WAY_PENDING (1ull << 62)
 #define WAY_TAG_SHIFT 52u
-#define WAY_TAG_BITS 11u
+#define WAY_TAG_BITS 10u
 #define WAY_TAG_MASK ((1ull << WAY_TAG_BITS) - 1)
 #define WAY_GENERATION_SHIFT 31u
 #define WAY_GENERATION_BITS 21u
@@ -113,7 +117,8 @@ CACHE_ABI_ASSERT(sizeof(struct entry) == 16, "entry");
 #define WAY_SEGMENT_MASK ((1ull << WAY_SEGMENT_BITS) - 1)
 #define WAY_OFFSET_MASK ((1ull << WAY_SEGMENT_SHIFT) - 1)
 
-/* One cache line. Writers of a way: fill (compare-and-swap). Readers check the segment generation. */
+/* One cache line. Writers of a way: fill (compare-and-swap), write (exchange for 0). Readers check the
+ * segment generation. */
 struct bucket {
 	__u64 way[CACHE_BUCKET_WAYS];
 	__u8 passed[CACHE_BUCKET_WAYS]; /* tick of the last keep-alive pass; XDP, races harmless */
@@ -153,13 +158,14 @@ struct lease {
 	__u64 tag;           /* 0 empty, LEASE_BUSY, else identity hash | 2; atomic */
 	__u64 key_hash;      /* 0: a datagram that may not fill */
 	__u64 stamp;         /* guard + global generation when the GET arrived */
+	__u64 epoch;         /* the global generation alone */
 	__u64 arrival_ns;
-	/* Written only by who owns the fields, as the four above. */
+	/* Written only by who owns the fields, as the five above. */
 	__u64 unanswered_ns; /* arrival of the latest datagram forgotten here unanswered */
 	__u64 unanswered;    /* a bit for the identity of each that may still be answered, see lease_bit() */
 	__u64 contended_ns;  /* atomic max: arrival of the latest datagram that found the slot busy */
 };
-CACHE_ABI_ASSERT(sizeof(struct lease) == 56, "lease");
+CACHE_ABI_ASSERT(sizeof(struct lease) == 64, "lease is one cache line");
 
 /* ---- Servers and addresses ---------------------------------------------------------------- */
 
@@ -326,7 +332,7 @@ struct cache_event {
 	__u8 reserved;
 	__u32 reason;      /* OUT_OF_STEP: enum cache_counter; else 0 */
 	__u64 way;         /* TTL: the way word of the entry */
-	__u64 stamp;       /* TTL: the entry's stamp */
+	__u64 stamp;       /* TTL: of the lease that filled the entry */
 	__u64 key_hash;    /* TTL, MISMATCH */
 	__u64 connection;  /* OUT_OF_STEP: socket cookie */
 	__u8 key[CACHE_KEY_MAX + 6];

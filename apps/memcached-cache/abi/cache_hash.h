@@ -24,7 +24,7 @@ static inline __u64 cache_hash_finish(__u64 hash, __u32 length)
 	return hash ^ (hash >> 32);
 }
 
-/* Disjoint parts of the hash choose the guard (bits 0-20), the bucket (21-52) and the tag (53-63). */
+/* Disjoint parts of the hash choose the guard (bits 0-20), the bucket (21-52) and the tag (54-63). */
 static inline __u32 cache_guard_index(__u64 hash, __u32 guard_mask) { return (__u32)hash & guard_mask; }
 
 static inline __u32 cache_bucket_index(__u64 hash, __u32 bucket_count)
@@ -32,7 +32,7 @@ static inline __u32 cache_bucket_index(__u64 hash, __u32 bucket_count)
 	return (__u32)(((hash >> 21) & 0xffffffffull) * bucket_count >> 32);
 }
 
-static inline __u64 cache_tag(__u64 hash) { return hash >> 53; }
+static inline __u64 cache_tag(__u64 hash) { return hash >> 54; }
 
 /* Slot of an address in cache_control.address (a power of two of slots). */
 static inline __u32 cache_address_slot(const __u32 addr_be[4], __u32 port_be, __u32 seed, __u32 slots)

@@ -64,10 +64,16 @@ static __always_inline void guard_kill(__u64 *word, __u64 *release_ns, __u64 now
 	guard_bump(word);
 }
 
-/* The stamp that an entry filled now would carry. */
+/* The epoch that an entry filled now would carry. */
+static __always_inline __u64 guard_epoch(__u64 global_word)
+{
+	return GUARD_GENERATION(global_word) & CACHE_EPOCH_MASK;
+}
+
+/* The stamp that a lease granted now would carry. */
 static __always_inline __u64 guard_stamp(__u64 key_word, __u64 global_word)
 {
-	return (GUARD_GENERATION(key_word) + GUARD_GENERATION(global_word)) & CACHE_STAMP_MASK;
+	return (GUARD_GENERATION(key_word) + GUARD_GENERATION(global_word)) & CACHE_EPOCH_MASK;
 }
 
 /* CLOCK_MONOTONIC seconds to CACHE_DEADLINE units, rounded down; never UNKNOWN, never NEVER. */

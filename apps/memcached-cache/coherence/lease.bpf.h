@@ -105,6 +105,7 @@ struct lease_request {
 	__u64 tag;
 	__u64 key_hash; /* of LEASE_WISH_FILL, else 0; never 0 for a fill (then it is treated as ONE_REPLY) */
 	__u64 stamp;
+	__u64 epoch;
 	__u64 last_release_ns;
 	__u64 barrier_done_ns;
 	__u64 arrival_ns;
@@ -183,6 +184,7 @@ static __always_inline enum lease_result lease_record(struct lease *lease, const
 	}
 	lease->key_hash = key_hash;
 	lease->stamp = stamp;
+	lease->epoch = request->epoch;
 	lease->arrival_ns = request->arrival_ns;
 	shared_swap(&lease->tag, request->tag);
 	return result;
@@ -192,6 +194,7 @@ static __always_inline enum lease_result lease_record(struct lease *lease, const
 struct lease_taken {
 	__u64 key_hash; /* never 0 */
 	__u64 stamp;
+	__u64 epoch;
 	__u64 arrival_ns;
 };
 
@@ -222,6 +225,7 @@ static __always_inline int lease_take(struct lease *lease, __u64 tag, __u64 barr
 		return 0;
 	taken->key_hash = lease->key_hash;
 	taken->stamp = lease->stamp;
+	taken->epoch = lease->epoch;
 	taken->arrival_ns = lease->arrival_ns;
 	do_lease_consume(lease, tag, barrier_done_ns);
 	return taken->key_hash != 0;

@@ -8,6 +8,7 @@
 #include "apps/memcached-cache/coherence/connection_abi.h"
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/store/cache_maps.bpf.h"
+#include "apps/memcached-cache/store/way_kill.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -85,10 +86,20 @@ static __always_inline __u32 server_of_port(const struct cache_control *config, 
 	return CACHE_SERVERS_MAX;
 }
 
+/* Nothing filled before the key's guard was raised is a hit from here on. */
+COHERENCE_FUNCTION int key_kill(__u64 key_hash)
+{
+	struct cache_control *config = cache_control_get();
+	__u32 index = config ? cache_bucket_index(key_hash, config->bucket_count) : 0;
+	struct bucket *bucket = bpf_map_lookup_elem(&buckets, &index);
+
+	return bucket ? bucket_kill(bucket, key_hash) : 0;
+}
+
 /*
- * Raises the guard of a write: its index, or the global one if too much is in flight there. Afterwards
- * *stamp is that of the moment if no other write was about, else 0: then the order in which memcached
- * executes them is not known.
+ * Raises the guard of a write: its index, or the global one if too much is in flight there; then ends what
+ * is stored of the key. Afterwards *stamp is that of the moment if no other write was about, else 0: then the
+ * order in which memcached executes them is not known.
  */
 static __always_inline __u32 write_arrives(struct server_state *server, const struct cache_control *config,
 					   __u64 key_hash, int global, __u64 *stamp)
@@ -100,6 +111,7 @@ static __always_inline __u32 write_arrives(struct server_state *server, const st
 	*stamp = 0;
 	if (guard) {
 		word = guard_arrive(&guard->word);
+		key_kill(key_hash);
 		others = shared_load(&server->global);
 		if (GUARD_IN_FLIGHT(word) == 1 && !GUARD_IN_FLIGHT(others))
 			*stamp = guard_stamp(word, others);

@@ -338,6 +338,7 @@ static __always_inline enum lease_wish lease_wish(struct lease_request *request,
 	key_release = shared_load(&guard->last_release_ns);
 	global_release = shared_load(&server->global_release_ns);
 	request->stamp = guard_stamp(word, global);
+	request->epoch = guard_epoch(global);
 	request->last_release_ns = key_release > global_release ? key_release : global_release;
 	request->barrier_done_ns = shared_load(&server->barrier_done_ns);
 	return LEASE_WISH_FILL;

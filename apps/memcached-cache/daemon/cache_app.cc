@@ -30,6 +30,8 @@ namespace bmc::cache {
 namespace {
 
 constexpr std::uint64_t kHeartbeatNs = kSecondNs / 4;
+constexpr std::uint64_t kScanSlicePauseNs = 25 * kMillisecondNs;
+constexpr std::uint64_t kScanPassPauseNs = kSecondNs;
 // More of these within a minute mean that something is wrong, not that a hash collided.
 constexpr std::uint64_t kMismatchesPerMinute = 10;
 
@@ -54,6 +56,7 @@ class CacheApp::Running {
         loader_(context.pins, context.config),
         sockets_(std::move(sockets)),
         timer_(context.loop),
+        scan_timer_(context.loop),
         events_(context.loop, [this](const cache_event& event) { handle(event); }) {}
 
   ~Running() { stop(); }
@@ -77,6 +80,7 @@ class CacheApp::Running {
     audit_->start();
     last_ = counters_->counters();
     beat();
+    scan();
     publish(memory.control().mode, mode_of(context_.config.mode));
     return {};
   }
@@ -85,6 +89,7 @@ class CacheApp::Running {
   void stop() {
     run_.end();
     timer_.cancel();
+    scan_timer_.cancel();
     if (loader_.memory().control_array) {
       publish(loader_.memory().control().mode, CACHE_MODE_BYPASS);
       publish(loader_.memory().control().heartbeat_ns, 0);
@@ -196,11 +201,18 @@ class CacheApp::Running {
   void beat() {
     const std::uint64_t now = monotonic_ns();
     publish(loader_.memory().control().heartbeat_ns, now);
-    scan_->step();
     if (now - watched_ns_ >= kSecondNs) watch(now);
     timer_.expires_after(duration(kHeartbeatNs));
     timer_.async_wait(run_.guard([this](const boost::system::error_code& code) {
       if (!code) beat();
+    }));
+  }
+
+  // A slice, a pause; a longer pause behind the last.
+  void scan() {
+    scan_timer_.expires_after(duration(scan_->step() ? kScanPassPauseNs : kScanSlicePauseNs));
+    scan_timer_.async_wait(run_.guard([this](const boost::system::error_code& code) {
+      if (!code) scan();
     }));
   }
 
@@ -233,6 +245,7 @@ class CacheApp::Running {
   Loader loader_;
   SockDiag sockets_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer scan_timer_;
   EventReader events_;
   std::optional<Sweeper> sweeper_;
   std::optional<StoreScan> scan_;

@@ -66,8 +66,7 @@ Result<CacheMemory> CacheMemory::map(const bpf_object& object) {
 }
 
 lookup_world CacheMemory::world() {
-  return {coarse_ns(), monotonic_ns(), &guards[0],     &buckets[0],    &segments[0],
-          log[0].byte, guards.size(),  buckets.size(), segments.size()};
+  return {coarse_ns(), monotonic_ns(), &buckets[0], &segments[0], log[0].byte, buckets.size(), segments.size()};
 }
 
 std::uint64_t CacheMemory::current_stamp(std::uint32_t server, std::uint64_t key_hash) {

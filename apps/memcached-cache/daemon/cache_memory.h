@@ -46,7 +46,7 @@ struct CacheMemory {
   // For lookups with the programs' own code; the clocks as of now.
   lookup_world world();
 
-  // The stamp an entry of this key must bear to be current.
+  // The stamp of a lease of this key granted now.
   std::uint64_t current_stamp(std::uint32_t server, std::uint64_t key_hash);
 };
 

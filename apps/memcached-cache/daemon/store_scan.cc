@@ -6,12 +6,13 @@
 #include <cstring>
 
 #include "apps/memcached-cache/abi/cache_hash.h"
+#include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
 
 namespace bmc::cache {
 namespace {
 
-constexpr std::uint32_t kStepsPerPass = 100;
+constexpr std::uint32_t kBucketsAtOnce = 32;  // some microseconds, between two looks at the clock
 constexpr std::string_view kValue = "VALUE ";
 
 struct WayPlace {
@@ -49,8 +50,8 @@ void copy_text(const WayPlace& place, std::size_t from, std::size_t length, char
     to[i] = static_cast<char>(observe(place.at[sizeof(entry) + from + i]));
 }
 
-std::uint32_t key_length(const entry& header) { return header.stamp_key >> CACHE_STAMP_BITS & 0xff; }
-std::uint32_t server_of(const entry& header) { return static_cast<std::uint32_t>(header.stamp_key >> 56); }
+std::uint32_t key_length(const entry& header) { return header.epoch_key >> CACHE_EPOCH_BITS & 0xff; }
+std::uint32_t server_of(const entry& header) { return static_cast<std::uint32_t>(header.epoch_key >> 56); }
 
 }  // namespace
 
@@ -77,7 +78,7 @@ std::optional<StoredEntry> read_entry(CacheMemory& memory, std::uint64_t way) {
     return std::nullopt;
   found.key = found.text.substr(kValue.size(), key_length(*header));
   found.server = server_of(*header);
-  found.stamp = header->stamp_key & CACHE_STAMP_MASK;
+  found.epoch = header->epoch_key & CACHE_EPOCH_MASK;
   found.deadline = header->deadline;
   return found;
 }
@@ -91,21 +92,20 @@ std::optional<StoredEntry> find_entry(CacheMemory& memory, std::uint32_t server,
     if ((way >> WAY_TAG_SHIFT & WAY_TAG_MASK) != cache_tag(hash)) continue;
     std::optional<StoredEntry> found = read_entry(memory, way);
     if (!found || found->server != server || found->key != key) continue;
-    if (!newest || found->stamp > newest->stamp) newest = std::move(found);
+    if (!newest || found->epoch > newest->epoch) newest = std::move(found);
   }
   return newest;
 }
 
 EntryState judge_entry(CacheMemory& memory, const StoredEntry& entry, std::uint64_t now_ns) {
   if (entry.server >= CACHE_SERVERS_MAX) return {false, "of an unknown server"};
-  const std::uint64_t hash = hash_of(entry.key, observe(memory.servers[entry.server].hash_seed));
-  return judge_entry(memory, entry.server, hash, entry.stamp, entry.deadline, now_ns);
+  return judge_entry(memory, entry.server, entry.epoch, entry.deadline, now_ns);
 }
 
-EntryState judge_entry(CacheMemory& memory, std::uint32_t server, std::uint64_t key_hash, std::uint64_t stamp,
-                       std::uint32_t deadline, std::uint64_t now_ns) {
+EntryState judge_entry(CacheMemory& memory, std::uint32_t server, std::uint64_t epoch, std::uint32_t deadline,
+                       std::uint64_t now_ns) {
   server_state& state = memory.servers[server];
-  if (memory.current_stamp(server, key_hash) != stamp) return {false, "written since"};
+  if (guard_epoch(observe(state.global)) != epoch) return {false, "flushed since"};
   if (deadline == CACHE_DEADLINE_UNKNOWN) return {false, "expiry not known yet"};
   const auto now = static_cast<std::uint32_t>(now_ns >> CACHE_DEADLINE_SHIFT);
   if (deadline != CACHE_DEADLINE_NEVER && now >= deadline) return {false, "expired"};
@@ -125,30 +125,31 @@ void StoreScan::scan_bucket(const bucket& bucket, std::uint64_t now_ns) {
     counting_.entries++;
     counting_.bytes += header->text_len;
     const std::uint32_t server = server_of(*header);
-    char key[CACHE_KEY_MAX];
-    const std::uint32_t length = std::min<std::uint32_t>(key_length(*header), CACHE_KEY_MAX);
     if (server >= CACHE_SERVERS_MAX) continue;
-    copy_text(*place, kValue.size(), length, key);
-    const std::uint64_t hash = hash_of({key, length}, observe(memory_.servers[server].hash_seed));
     counting_.servable +=
-        judge_entry(memory_, server, hash, header->stamp_key & CACHE_STAMP_MASK, header->deadline, now_ns)
-            .servable;
+        judge_entry(memory_, server, header->epoch_key & CACHE_EPOCH_MASK, header->deadline, now_ns).servable;
   }
 }
 
-void StoreScan::step() {
-  const std::uint64_t now = monotonic_ns();
-  const std::uint32_t bucket_end =
-      std::min(memory_.buckets.size(), bucket_ + memory_.buckets.size() / kStepsPerPass + 1);
-  for (; bucket_ < bucket_end; bucket_++) scan_bucket(memory_.buckets[bucket_], now);
-  const std::uint32_t guard_end =
-      std::min(memory_.guards.size(), guard_ + memory_.guards.size() / kStepsPerPass + 1);
-  for (; guard_ < guard_end; guard_++)
+void StoreScan::scan_some(std::uint64_t now_ns) {
+  for (const std::uint32_t end = std::min(memory_.buckets.size(), bucket_ + kBucketsAtOnce); bucket_ < end; bucket_++)
+    scan_bucket(memory_.buckets[bucket_], now_ns);
+  for (const std::uint32_t end = std::min(memory_.guards.size(), guard_ + kBucketsAtOnce); guard_ < end; guard_++)
     counting_.guards_in_flight += GUARD_IN_FLIGHT(observe(memory_.guards[guard_].word)) != 0;
-  if (bucket_ < memory_.buckets.size() || guard_ < memory_.guards.size()) return;
+}
+
+bool StoreScan::is_done() const {
+  return bucket_ >= memory_.buckets.size() && guard_ >= memory_.guards.size();
+}
+
+bool StoreScan::step() {
+  const std::uint64_t start = monotonic_ns();
+  for (std::uint64_t now = start; !is_done() && now - start < kSliceNs; now = monotonic_ns()) scan_some(now);
+  if (!is_done()) return false;
   totals_ = counting_;
   counting_ = {};
   bucket_ = guard_ = 0;
+  return true;
 }
 
 }  // namespace bmc::cache

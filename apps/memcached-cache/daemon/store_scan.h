@@ -17,7 +17,7 @@ namespace bmc::cache {
 // An entry as it stands in the log; copied while nobody overwrote it.
 struct StoredEntry {
   std::uint32_t server = 0;
-  std::uint64_t stamp = 0;
+  std::uint64_t epoch = 0;
   std::uint32_t deadline = 0;  // CACHE_DEADLINE units
   std::string key;
   std::string text;  // "VALUE <key> <flags> <bytes>\r\n<data>\r\n"
@@ -38,8 +38,8 @@ std::optional<StoredEntry> read_entry(CacheMemory& memory, std::uint64_t way);
 std::optional<StoredEntry> find_entry(CacheMemory& memory, std::uint32_t server, std::string_view key);
 
 EntryState judge_entry(CacheMemory& memory, const StoredEntry& entry, std::uint64_t now_ns);
-EntryState judge_entry(CacheMemory& memory, std::uint32_t server, std::uint64_t key_hash, std::uint64_t stamp,
-                       std::uint32_t deadline, std::uint64_t now_ns);
+EntryState judge_entry(CacheMemory& memory, std::uint32_t server, std::uint64_t epoch, std::uint32_t deadline,
+                       std::uint64_t now_ns);
 
 struct StoreTotals {
   std::uint64_t entries = 0;   // that a way leads to
@@ -48,17 +48,24 @@ struct StoreTotals {
   std::uint64_t guards_in_flight = 0;
 };
 
-// Counts in slices: a hundred steps are one pass, whatever the size.
+// Counts in slices that are short whatever the size of the store: bmcd may share its processor with memcached,
+// whose UDP queue holds a few milliseconds of requests.
 class StoreScan {
  public:
+  static constexpr std::uint64_t kSliceNs = 100'000;
+
   explicit StoreScan(CacheMemory& memory) : memory_(memory) {}
 
-  void step();
+  // Goes on for about kSliceNs. True: that was the end of a pass, the totals are new.
+  bool step();
   // Of the last whole pass; zeros before the first.
   const StoreTotals& totals() const { return totals_; }
 
  private:
   void scan_bucket(const bucket& bucket, std::uint64_t now_ns);
+  // The next few buckets and guards.
+  void scan_some(std::uint64_t now_ns);
+  bool is_done() const;
 
   CacheMemory& memory_;
   std::uint32_t bucket_ = 0;

@@ -72,29 +72,114 @@ inline lower_global()
 	}
 }
 
-/* The stamp of two generations that were read one after the other. */
+/* The stamp of two generations that were read one after the other. Both only grow. */
 #ifdef STAMP_IS_KEY_GENERATION_ONLY
 #define STAMP(key_generation, global_generation) (key_generation)
 #else
 #define STAMP(key_generation, global_generation) ((key_generation) + (global_generation))
 #endif
 
-/* ---- the store: one entry a key, published as a whole (store/ does that) --------------------------- */
+/* ---- store/: the ways of one bucket, in which all keys are ----------------------------------------
+ * A way word is 0 or names the fill that published it, by the place of its entry in the log; its lowest bit says
+ * that it is valid. An entry does not change and is read with its way: a reader finds it whole or not at all.
+ */
 
-byte entry_stamp[KEYS] = NONE;
-byte entry_version[KEYS];
+#ifndef WAYS
+#define WAYS 1
+#endif
+
+#define EMPTY 0
+#define PENDING(fill) (2 * (fill))
+#define VALID(fill) (2 * (fill) + 1)
+
+byte way[WAYS];
+byte entry_key[WAYS];
+byte entry_epoch[WAYS]; /* of its lease */
+byte entry_version[WAYS];
+
+#ifdef ONE_TAG
+#define HAS_TAG_OF(i, k) (way[i] != EMPTY)
+#else
+#define HAS_TAG_OF(i, k) (way[i] != EMPTY && entry_key[i] == k)
+#endif
+
+#ifdef PENDING_SERVED
+#define IS_VALID(i) (way[i] != EMPTY)
+#else
+#define IS_VALID(i) ((way[i] & 1) == 1)
+#endif
+
+#ifdef EPOCH_NOT_COMPARED
+#define IS_OF_EPOCH(i, e) true
+#else
+#define IS_OF_EPOCH(i, e) (entry_epoch[i] == e)
+#endif
+
+inline put_way(i, word, k, e, v)
+{
+	way[i] = word;
+	entry_key[i] = k;
+	entry_epoch[i] = e;
+	entry_version[i] = v
+}
+
+#define EMPTY_WAY(i) put_way(i, EMPTY, 0, 0, 0)
+
+#ifdef PENDING_NOT_KILLED
+#define IS_KILLED(i, k) (IS_VALID(i) && HAS_TAG_OF(i, k))
+#else
+#define IS_KILLED(i, k) HAS_TAG_OF(i, k)
+#endif
+
+/* A look at the way, then the exchange, whatever stands there by then. */
+inline kill_way(i, k)
+{
+	if
+#ifdef KILLED_BY_COMPARE
+	:: atomic { IS_KILLED(i, k) -> saw = way[i] }
+		if
+		:: d_step { way[i] == saw -> EMPTY_WAY(i) }
+		:: else
+		fi;
+		saw = 0
+#else
+	:: IS_KILLED(i, k) -> d_step { EMPTY_WAY(i) }
+#endif
+	:: else
+	fi
+}
+
+/* key_kill(): what is stored of a key, after its guard was raised. */
+inline kill_ways(k)
+{
+	kill_way(0, k);
+#if WAYS > 1 && !defined(ONE_WAY_NOT_KILLED)
+	kill_way(1, k)
+#endif
+}
+
+/* What an answer may not be older than: memcached's own value, but for a write that no program saw, until that is
+ * made known (keys.pml). */
+#ifdef UNSEEN
+bool unseen[KEYS];
+#define DUE(k) (store[k] - unseen[k])
+#define ALL_SEEN(k) unseen[k] = false
+#else
+#define DUE(k) store[k]
+#define ALL_SEEN(k)
+#endif
 
 /* A key is written by memcached. */
-#define EXECUTE_WRITE(k) store[k]++; present[k] = true
+#define EXECUTE_WRITE(k) store[k]++; present[k] = true; ALL_SEEN(k)
 
 inline execute_flush()
 {
 	byte flushed;
 	for (flushed : 0 .. KEYS - 1) {
-		store[flushed]++;
-		present[flushed] = false;
+		EXECUTE_WRITE(flushed);
+		present[flushed] = false
 	}
-	flushed = 0;
+	flushed = 0
 }
 
 /* ---- UDP GETs of one key: those that look for a hit, and those that fill --------------------------
@@ -109,43 +194,128 @@ inline execute_flush()
 #define NOTHING_IN_FLIGHT(word) (word == 0)
 #endif
 
-#define IS_CURRENT(k) (entry_stamp[k] == STAMP(generation[GUARD(k)], epoch))
+#define IS_HIT(i, k, e) (IS_VALID(i) && entry_key[i] == k && IS_OF_EPOCH(i, e))
 
-/* The same property without the steps of a GET: to be asserted wherever an entry or memcached changes. */
-#define NEVER_STALE(k) assert(!IS_CURRENT(k) || entry_version[k] >= store[k])
+/* The same property without the steps of a GET: to be asserted wherever a way or memcached changes. */
+#define NEVER_STALE(i, k) assert(!IS_HIT(i, k, epoch) || entry_version[i] >= DUE(k))
 
-/* XDP, xdp/: serves the entry if the guards still show its stamp. Generations only grow, so an entry that
- * is dead when the GET arrives is no hit later. */
+#if WAYS > 1
+#define NEVER_STALE_NOW(k) NEVER_STALE(0, k); NEVER_STALE(1, k)
+#else
+#define NEVER_STALE_NOW(k) NEVER_STALE(0, k)
+#endif
+
+/* XDP, xdp/: the epoch, then a way. Any order would do: who reads the epoch later has fewer hits. */
 proctype Look_up()
 {
-	byte key, floor, stamp, version, seen;
+	byte key, floor, seen;
 
 end:	do
 	::
 		atomic {
 			if
-			:: IS_CURRENT(0)
+			:: key = 0
 #if KEYS > 1
-			:: IS_CURRENT(1) -> key = 1
+			:: key = 1
 #endif
 			fi;
-			floor = store[key]; /* what memcached would have answered when the GET arrived */
-			stamp = entry_stamp[key];
-			version = entry_version[key]
+			floor = DUE(key); /* what memcached would have answered when the GET arrived */
+			seen = epoch
 		}
-		seen = generation[GUARD(key)];
-		d_step {
-			/* THE PROPERTY: a hit is never older than that. */
-			assert(stamp != STAMP(seen, epoch) || version >= floor);
-			key = 0; floor = 0; stamp = 0; version = 0; seen = 0
-		}
+		/* THE PROPERTY: a hit is never older than that. */
+		if
+		:: d_step { IS_HIT(0, key, seen) -> assert(entry_version[0] >= floor) }
+#if WAYS > 1
+		:: d_step { IS_HIT(1, key, seen) -> assert(entry_version[1] >= floor) }
+#endif
+		:: true
+		fi;
+		d_step { key = 0; floor = 0; seen = 0 }
 	od
 }
 
-/* From cgroup ingress (udp_request.bpf.h, lease_wish) to TC egress (tc/). identity.pml has the slots. */
-proctype Fill()
+/* The entry of the wanted key, to be compared with memcached's reply. */
+#ifdef COMPARED_WITH_ANOTHER_EPOCH
+#define IS_COMPARED(i) (IS_VALID(i) && entry_key[i] == key)
+#elif defined(COMPARED_WITH_PENDING)
+#define IS_COMPARED(i) (way[i] != EMPTY && entry_key[i] == key && entry_epoch[i] == lease_epoch)
+#else
+#define IS_COMPARED(i) (IS_VALID(i) && entry_key[i] == key && entry_epoch[i] == lease_epoch)
+#endif
+
+#define DIFFERS(i) (IS_COMPARED(i) && entry_version[i] != version)
+
+#ifdef PUBLISHED_WITHOUT_PENDING
+#define PUBLISHED(fill) VALID(fill)
+#else
+#define PUBLISHED(fill) PENDING(fill)
+#endif
+
+#ifdef NOT_RECHECKED
+#define CONFIRMED true
+#else
+#define CONFIRMED (stamp == STAMP(seen, epoch))
+#endif
+
+#ifdef MISMATCH_NOT_RECHECKED
+#define MISMATCH_CONFIRMED true
+#else
+#define MISMATCH_CONFIRMED (stamp == STAMP(seen, epoch))
+#endif
+
+#ifdef VALIDATED_WITHOUT_COMPARE
+#define STANDS(me) true
+#define VALIDATE(me) put_way(i, VALID(me), key, lease_epoch, version)
+#else
+#define STANDS(me) (way[i] == PUBLISHED(me))
+#define VALIDATE(me) way[i] = VALID(me)
+#endif
+
+/* The way that the scan chose, or none if another CPU changed it since. Then the second look, and its verdict. */
+inline publish(me)
 {
-	byte key, stamp, version, seen;
+	d_step {
+		put_way(i, PUBLISHED(me), key, lease_epoch, version);
+		NEVER_STALE(i, key);
+#ifndef VALIDATED_WITHOUT_COMPARE
+		lease_epoch = 0;
+		version = 0
+#endif
+	}
+	seen = generation[GUARD(key)];
+	if
+	:: d_step { CONFIRMED -> seen = 0; stamp = 0 }
+		if
+		:: d_step { STANDS(me) -> VALIDATE(me); NEVER_STALE(i, key) }
+		:: else
+		fi
+	:: d_step { else -> seen = 0; stamp = 0; key = 0 }
+		if
+		:: d_step { way[i] == PUBLISHED(me) -> EMPTY_WAY(i) }
+		:: else
+		fi
+	fi
+}
+
+/* They differ: both are of one version only if no write has arrived by now since the reply's lease. */
+inline look_again()
+{
+	seen = generation[GUARD(key)];
+	d_step {
+		if
+		:: MISMATCH_CONFIRMED -> assert(false) /* is counted, and there is none: all writes are seen */
+		:: else
+		fi
+	}
+}
+
+/*
+ * From cgroup ingress (udp_request.bpf.h, lease_wish) to TC egress (tc/). identity.pml has the slots. A look at
+ * the stamp before anything is stored saves work and decides nothing: left out.
+ */
+proctype Fill(byte me)
+{
+	byte key, stamp, lease_epoch, version, seen, i;
 
 end:	do
 	::
@@ -160,43 +330,56 @@ end:	do
 			seen = generation[GUARD(key)]
 		}
 		if
-		:: d_step { NOTHING_IN_FLIGHT(global_flight) -> stamp = STAMP(seen, epoch); seen = 0 }
+		:: d_step { NOTHING_IN_FLIGHT(global_flight) ->
+				stamp = STAMP(seen, epoch);
+				lease_epoch = epoch;
+				seen = 0 }
 			/* memcached answers with a value, which leaves; or not */
 			if
-			:: d_step { present[key] -> version = store[key] }
-				seen = generation[GUARD(key)];
-				/* check, then publish, with the stamp of the lease */
-#if defined(NO_LEASE) || defined(IGNORE_GENERATION)
-				stamp = STAMP(seen, epoch);
+			:: atomic { present[key] ->
+					version = store[key];
+					if
+					:: i = 0
+#if WAYS > 1
+					:: i = 1
+#endif
+					fi }
+#ifdef NO_LEASE
+				d_step { stamp = STAMP(generation[GUARD(key)], epoch); lease_epoch = epoch }
 #endif
 				if
-				:: d_step { stamp == STAMP(seen, epoch) -> seen = 0 }
-					d_step {
-#ifdef TAG_READ_LATE
-						stamp = STAMP(generation[GUARD(key)], epoch);
+				:: publish(me)
+#ifndef UNSEEN
+				:: DIFFERS(i) -> look_again()
 #endif
-						entry_stamp[key] = stamp;
-						entry_version[key] = version
-					}
-				:: else
 				fi
 			:: true
 			fi
 		:: else
 		fi;
-		d_step { key = 0; stamp = 0; version = 0; seen = 0 }
+		d_step { key = 0; stamp = 0; lease_epoch = 0; version = 0; seen = 0; i = 0 }
 	od
 }
 
 /* A write with a reply on a connection of its own. */
 proctype Writer(byte k)
 {
+	byte saw;
+
 #ifdef GUARD_RAISED_LATE
-	d_step { EXECUTE_WRITE(k); }
+	d_step { EXECUTE_WRITE(k); NEVER_STALE_NOW(k) }
+#endif
+#ifdef WAYS_KILLED_BEFORE_GUARD
+	kill_ways(k);
 	raise_guard(GUARD(k));
 #else
 	raise_guard(GUARD(k));
-	d_step { EXECUTE_WRITE(k); }
+#ifndef WAYS_NOT_KILLED
+	kill_ways(k);
+#endif
+#endif
+#ifndef GUARD_RAISED_LATE
+	d_step { EXECUTE_WRITE(k); NEVER_STALE_NOW(k) }
 #endif
 	lower_guard(GUARD(k));
 }

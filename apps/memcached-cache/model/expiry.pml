@@ -21,8 +21,16 @@ byte flush_at = NEVER;     /* delayed flush_all: items not newer than this are g
 
 #define GONE (expires <= clock || (flush_at <= clock && item_time <= flush_at))
 
-/* the entry's, the hint's and the server's deadlines */
-byte entry_deadline = UNKNOWN;
+/* The entries' deadlines, by their places in the log: a reader and the probe each hold theirs when no way leads
+ * to it any more. 0: none. */
+#define PLACES 3
+#define PLACE_OF_WAY (way[0] / 2)
+byte entry_deadline[PLACES + 1];
+byte reader_at;
+byte probe_at;
+byte probe_stamp; /* CACHE_EVENT_TTL: of the fill's lease */
+
+/* the hint's and the server's deadlines */
 byte hint_stamp = NONE;
 byte hint_deadline = UNKNOWN;
 byte flush_from = NEVER;
@@ -33,7 +41,7 @@ byte flush_to;
 /* A hint counts for entries of its stamp. */
 #ifdef HINT_OF_KEY_GENERATION_ONLY
 #define HINT_STAMP(own_generation, stamp) (own_generation)
-#define HINT_COUNTS (hint_stamp == seen)
+#define HINT_COUNTS (hint_stamp == own_generation)
 #else
 #define HINT_STAMP(own_generation, stamp) (stamp)
 #define HINT_COUNTS (hint_stamp == stamp)
@@ -57,11 +65,11 @@ byte flush_to;
 #define CUT_BY_FLUSH true
 #endif
 
-/* The deadline is written to the entry that was filled under that stamp, which is dead if the stamp moved. */
+/* No write since the lease of the fill that asks: it found the entry, so the answer is about what the entry holds. */
 #ifdef PROBE_IGNORES_STAMP
 #define STAMP_DID_NOT_MOVE true
 #else
-#define STAMP_DID_NOT_MOVE (entry_stamp[0] == stamp)
+#define STAMP_DID_NOT_MOVE (now + epoch == probe_stamp)
 #endif
 
 #ifdef UNKNOWN_SERVED
@@ -81,6 +89,24 @@ byte flush_to;
 #else
 #define FLUSH_CLOCK floor_s
 #endif
+
+/* What nobody holds is as if it had never been. */
+#define HOLDS_PLACE(p) (PLACE_OF_WAY == p || reader_at == p || probe_at == p)
+
+inline forget_places()
+{
+	entry_deadline[1] = (HOLDS_PLACE(1) -> entry_deadline[1] : UNKNOWN);
+	entry_deadline[2] = (HOLDS_PLACE(2) -> entry_deadline[2] : UNKNOWN);
+	entry_deadline[3] = (HOLDS_PLACE(3) -> entry_deadline[3] : UNKNOWN)
+}
+
+#define FREE_PLACE (reader_at != 1 && probe_at != 1 -> 1 : (reader_at != 2 && probe_at != 2 -> 2 : 3))
+
+/* key_kill() */
+inline kill_entry()
+{
+	d_step { EMPTY_WAY(0); forget_places() }
+}
 
 /* ---- The processes ------------------------------------------------------------------------------- */
 
@@ -105,6 +131,7 @@ proctype WriterForSeconds(byte ttl)
 		own_generation = generation[0];
 		alone = in_flight[0] == 1
 	}
+	kill_entry();
 	/* pending_fill(): the global word, then the deadline that success would mean */
 	d_step {
 		stamp = own_generation + epoch;
@@ -123,6 +150,7 @@ proctype WriterForSeconds(byte ttl)
 		expires = (ttl -> clock + ttl : NEVER);
 		truly_expires = (ttl -> second + ttl : NEVER)
 	}
+#if !PROBES
 	/* publish_hint(), before the write ends: the words, one after the other */
 #ifdef HINT_ALONE_WHEN_ANSWERED
 	d_step { alone = in_flight[0] == 1 && generation[0] == own_generation }
@@ -135,6 +163,7 @@ proctype WriterForSeconds(byte ttl)
 			hint_deadline = deadline }
 	:: else
 	fi;
+#endif
 	lower_guard(0)
 }
 
@@ -149,6 +178,7 @@ proctype SuspectAdd()
 	bool alone;
 
 	d_step { generation[0]++; in_flight[0]++; stamp = generation[0]; alone = in_flight[0] == 1 }
+	kill_entry();
 	d_step { stamp = stamp + epoch; alone = alone && global_flight == 0 }
 #ifdef HINT_WHILE_SUSPECT
 	if
@@ -208,84 +238,124 @@ end:	do
 	od
 }
 
-/* TC egress: is_current(), entry_deadline(), publish. */
+/* bmcd is told of an entry without a deadline, or not. */
+#if PROBES
+inline send_event()
+{
+	if
+	:: probe_at == 0 && entry_deadline[PLACE_OF_WAY] == UNKNOWN ->
+		probe_at = PLACE_OF_WAY;
+		probe_stamp = stamp
+	:: true
+	fi
+}
+#endif
+
+/* TC egress: hinted_deadline(), entry_deadline(), publish(). */
 proctype FillWithDeadline()
 {
-	byte stamp, version, seen, deadline;
+	byte stamp, lease_epoch, version, own_generation, seen, deadline, place;
 
 end:	do
-	:: d_step { in_flight[0] == 0 -> seen = generation[0] }
+	:: d_step { in_flight[0] == 0 -> own_generation = generation[0] }
 		if
-		:: d_step { global_flight == 0 -> stamp = seen + epoch; seen = 0 }
+		:: d_step { global_flight == 0 -> stamp = own_generation + epoch; lease_epoch = epoch }
 			if
 			:: d_step { present[0] && !GONE -> version = store[0] }
-				seen = generation[0];
 				if
-				:: stamp == seen + epoch ->
-					d_step { deadline = (HINT_COUNTS -> hint_deadline : UNKNOWN) }
+				:: d_step { deadline = (HINT_COUNTS -> hint_deadline : UNKNOWN) }
 					d_step {
 						deadline = (deadline > flush_from && CUT_BY_FLUSH -> flush_from : deadline);
-						entry_stamp[0] = stamp;
-						entry_version[0] = version;
-						entry_deadline = deadline
+						place = FREE_PLACE;
+						put_way(0, PENDING(place), 0, lease_epoch, version);
+						entry_deadline[place] = deadline;
+						forget_places();
+						lease_epoch = 0; version = 0; own_generation = 0; deadline = 0
 					}
-				:: else
+					seen = generation[0];
+					if
+					:: d_step { stamp == seen + epoch -> seen = 0 }
+						if
+						:: atomic { way[0] == PENDING(place) ->
+								way[0] = VALID(place)
+#if PROBES
+								;
+								send_event()
+#endif
+							}
+						:: else
+						fi
+					:: else ->
+						if
+						:: way[0] == PENDING(place) -> kill_entry()
+						:: else
+						fi
+					fi
+#if PROBES
+				/* compare_reply(): it is there already. Equal texts may be of two versions. */
+				:: atomic { IS_VALID(0) && entry_epoch[0] == lease_epoch -> send_event() }
+#endif
 				fi
 			:: true
 			fi
 		:: else
 		fi;
-		d_step { stamp = 0; version = 0; seen = 0; deadline = 0 }
+		d_step { stamp = 0; lease_epoch = 0; version = 0; own_generation = 0; seen = 0; deadline = 0; place = 0 }
 	od
 }
 
-/* bmcd: asks `me` for an entry whose deadline is not known, and tells the entry if its stamp did not move. */
+/* bmcd: asks `me` for an entry whose deadline is not known, and tells the entry. */
 proctype Probe()
 {
-	byte stamp, deadline;
-	bool found;
+	byte deadline, now;
 
 end:	do
-	:: d_step { IS_CURRENT(0) && entry_deadline == UNKNOWN ->
-			stamp = entry_stamp[0];
+	:: d_step { probe_at != 0 ->
+#ifdef PROBE_STAMP_OF_THE_QUESTION
+			probe_stamp = generation[0] + epoch;
+#endif
 			deadline = floor_s } /* known before the question is sent */
 		if
 		:: d_step { !GONE -> deadline = (expires == NEVER -> NEVER : deadline + expires - clock) }
+#if FLUSHES
 			d_step { deadline = (deadline > flush_from && CUT_BY_FLUSH -> flush_from : deadline) }
+#endif
+			now = generation[0];
 			if
-			:: d_step { STAMP_DID_NOT_MOVE && entry_deadline == UNKNOWN -> entry_deadline = deadline }
+			:: d_step { STAMP_DID_NOT_MOVE -> now = 0 }
+				d_step {
+					entry_deadline[probe_at] = (entry_deadline[probe_at] == UNKNOWN -> deadline
+												  : entry_deadline[probe_at])
+				}
 			:: else
 			fi
 		:: else
 		fi;
-		d_step { stamp = 0; deadline = 0 }
+		d_step { deadline = 0; now = 0; probe_at = 0; probe_stamp = 0; forget_places() }
 	od
 }
 
-/* XDP. */
+/* The probe may tell the deadline while the entry is read. */
+#define MAY_BE_SERVED (KNOWN(entry_deadline[PLACE_OF_WAY]) || probe_at == PLACE_OF_WAY)
+
+/* XDP: the way, then the deadline. That the epoch may be read earlier is in keys.pml. */
 proctype LookUpWithDeadline()
 {
-	byte floor, stamp, version, seen, deadline, truly;
-	bool gone;
+	byte until; /* 0: memcached had nothing like that when the GET arrived */
 
 end:	do
-	:: d_step { IS_CURRENT(0) && KNOWN(entry_deadline) ->
-			floor = store[0];
-			gone = GONE;
-			truly = truly_expires;
-			stamp = entry_stamp[0];
-			version = entry_version[0];
-			deadline = entry_deadline }
-		seen = generation[0];
+	:: d_step { IS_HIT(0, 0, epoch) && MAY_BE_SERVED ->
+			reader_at = PLACE_OF_WAY;
+			until = (entry_version[0] < store[0] || GONE -> 0 : truly_expires) }
 		d_step {
 			if
-			:: stamp == seen + epoch && BEFORE(deadline) ->
-				/* THE PROPERTY: not older, and not gone when the GET arrived. */
-				assert(version >= floor);
-				assert(!gone && second < truly)
+			:: KNOWN(entry_deadline[reader_at]) && BEFORE(entry_deadline[reader_at]) ->
+				/* THE PROPERTY: not older, not gone when the GET arrived, and not expired since. */
+				assert(second < until)
 			:: else
 			fi;
-			floor = 0; stamp = 0; version = 0; seen = 0; deadline = 0; truly = 0; gone = false
+			reader_at = 0; until = 0;
+			forget_places()
 		}
 	od
 }

@@ -12,11 +12,14 @@
 /* flush_from stands: entries are not served. */
 bool flush_acts;
 
-#define STALE_IS_SERVED(k) assert(flush_acts || !IS_CURRENT(k) || entry_version[k] >= store[k])
+#define STALE_IS_SERVED(k) assert(flush_acts || !IS_HIT(0, k, epoch) || entry_version[0] >= store[k])
 
 proctype TimedWriter()
 {
+	byte saw;
+
 	raise_guard(0);
+	kill_ways(0);
 	d_step { EXECUTE_WRITE(0); STALE_IS_SERVED(0) }
 #ifdef RELEASE_TIME_LATE
 	lower_guard(0);
@@ -27,30 +30,36 @@ proctype TimedWriter()
 #endif
 }
 
-/* Values change without a write: memcached acts, then bmcd's sweep kills (guard_kill, SWEEP_FLUSH_ACTED). */
+/* Values change without a write: memcached acts, then bmcd's sweep kills (guard_kill, SWEEP_FLUSH_ACTED). That of
+ * a key is in keys.pml, but for its time. */
 proctype Bump()
 {
 	d_step { flush_acts = true }
 	d_step { EXECUTE_WRITE(0) }
 #ifdef BUMP_TIME_LATE
-	generation[0]++;
+	epoch++;
 	d_step { NOW(last_release) }
 #else
 #ifndef BUMP_WITHOUT_TIME
 	d_step { NOW(last_release) }
 #endif
-	generation[0]++;
+	epoch++;
 #endif
 	d_step { flush_acts = false; STALE_IS_SERVED(0) }
 }
 
-/* TC egress: one reply datagram, numbered 0 of 1, with `version`; `ends`: not one of several to come. */
+/* TC egress: one reply datagram, numbered 0 of 1, with `version`; `ends`: not one of several to come. Look and
+ * publication are one step here; stream.pml and keys.pml have all of them. */
 inline reply(identity)
 {
 	consume(identity);
 	if
-	:: d_step { filling && ends && stamp == generation[0] -> filling = false; ends = false }
-		d_step { entry_stamp[0] = stamp; entry_version[0] = version; STALE_IS_SERVED(0); stamp = 0 }
+	:: d_step { filling && ends && stamp == generation[0] + epoch ->
+			put_way(0, VALID(1), 0, epoch, version);
+			STALE_IS_SERVED(0);
+			filling = false;
+			ends = false;
+			stamp = 0 }
 	:: d_step { else -> filling = false; ends = false; stamp = 0 }
 	fi
 }
@@ -88,7 +97,7 @@ end:	atomic {
 	if
 	:: atomic { wish == WISH_FILL ->
 			if
-			:: in_flight[0] == 0 -> stamp = generation[0]
+			:: in_flight[0] == 0 -> stamp = generation[0] + epoch
 			:: else -> wish = WISH_ONE_REPLY
 			fi }
 		if

@@ -1,35 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scenario: two keys that share a guard, two writers, one command on the global guard (flush_all, or an
- * unknown verb that writes any key), three GETs. Included by coherence.pml.
+ * Scenario: two keys that share a guard and a bucket of two ways, writers, one command on the global guard
+ * (flush_all, or an unknown verb that writes any key), fills, GETs; or, as UNSEEN, a write that no program saw
+ * and then `bmcctl invalidate`. Included by coherence.pml.
  */
 
 proctype GlobalWriter()
 {
 	raise_global();
 	if
-	:: d_step { execute_flush(); }
-	:: d_step { EXECUTE_WRITE(0); }
-	:: d_step { EXECUTE_WRITE(1); }
+	:: d_step { execute_flush(); NEVER_STALE_NOW(0); NEVER_STALE_NOW(1) }
+	:: d_step { EXECUTE_WRITE(0); NEVER_STALE_NOW(0) }
+	:: d_step { EXECUTE_WRITE(1); NEVER_STALE_NOW(1) }
 	fi;
 	lower_global();
 }
+
+#ifdef UNSEEN
+/* SWEEP_KEY_BUMP: guard_kill(), key_kill(). Its time is in identity.pml. */
+proctype Invalidate(byte k)
+{
+	byte saw;
+
+	d_step { EXECUTE_WRITE(k); unseen[k] = true }
+#ifdef BUMP_AFTER_WAYS
+	kill_ways(k);
+	generation[GUARD(k)]++;
+#else
+	generation[GUARD(k)]++;
+#ifndef BUMP_WITHOUT_WAYS
+	kill_ways(k);
+#endif
+#endif
+	d_step { ALL_SEEN(k); NEVER_STALE_NOW(k) }
+}
+#endif
 
 init
 {
 	byte each;
 	atomic {
-		for (each : 1 .. WRITERS) {
-			if
-			:: run Writer(0)
-			:: run Writer(1)
-			fi
-		}
+#if WRITERS
+		run Writer(0);
+#if WRITERS > 1
+		if
+		:: run Writer(0)
+		:: run Writer(1)
+		fi;
+#endif
+#endif
+#ifdef UNSEEN
+		run Invalidate(0);
+#endif
+#if GLOBALS
 		run GlobalWriter();
+#endif
 		for (each : 1 .. FILLS) {
-			run Fill()
+			run Fill(each)
 		}
+#if LOOK_UPS
 		run Look_up();
+#endif
 		each = 0
 	}
 }

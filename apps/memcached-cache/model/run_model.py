@@ -20,7 +20,7 @@ RUN_SECONDS_MAX = 300
 MEMORY_MIB_MAX = 4096
 MODEL = promela.Model(FOLDER, "coherence.pml", depth_max=1_000_000)
 
-KEYS = "SCENARIO_KEYS KEYS=2 GUARDS=1"
+KEYS = "SCENARIO_KEYS KEYS=2 GUARDS=1 WAYS=2"
 STREAM = "SCENARIO_STREAM KEYS=1 GUARDS=1 COMMANDS=3"
 SUSPECT = "SCENARIO_SUSPECT KEYS=1 GUARDS=1"
 IDENTITY = "SCENARIO_IDENTITY KEYS=1 GUARDS=1"
@@ -31,8 +31,11 @@ EXPIRY = "SCENARIO_EXPIRY KEYS=1 GUARDS=1"
 
 # Name -> definitions. Without violation, exhaustively.
 SCENARIOS = {
-    "keys.two_writers": f"{KEYS} WRITERS=2 FILLS=1",
-    "keys.two_fills": f"{KEYS} WRITERS=1 FILLS=2",
+    "keys.two_writers": f"{KEYS} WRITERS=2 FILLS=1 GLOBALS=1 LOOK_UPS=1",
+    "keys.two_fills": f"{KEYS} WRITERS=2 FILLS=2",
+    "keys.two_fills_and_a_global_write": f"{KEYS} WRITERS=1 FILLS=2 GLOBALS=1",
+    "keys.one_tag": f"{KEYS} WRITERS=2 FILLS=2 ONE_TAG",
+    "keys.invalidate": f"{KEYS} WRITERS=1 FILLS=1 LOOK_UPS=1 UNSEEN",
     "stream.seen_from_its_start": STREAM,
     "stream.older_than_bmcd": f"{STREAM} OLDER_THAN_BMCD=1",
     "suspect.old_requests": f"{SUSPECT} COMMANDS=8",
@@ -50,14 +53,18 @@ SCENARIOS = {
     "quarantine.stop": QUARANTINE,
     "expiry.hints": f"{EXPIRY} SECONDS=2 HINTS=1",
     "expiry.suspect": f"{EXPIRY} SECONDS=2 SUSPECTS=1",
-    "expiry.probe": f"{EXPIRY} SECONDS=3 PROBES=1",
+    "expiry.probe": f"{EXPIRY} SECONDS=2 PROBES=1",
     "expiry.delayed_flush": f"{EXPIRY} SECONDS=4 FLUSHES=1",
 }
 
 # Scenario -> the rules it can do without none of: each left out must be found.
 BROKEN = {
-    "keys.two_writers": """NO_IN_FLIGHT LEASE_IN_FLIGHT NO_LEASE IGNORE_GENERATION TAG_READ_LATE NO_GLOBAL_GUARD
-        STAMP_IS_KEY_GENERATION_ONLY GUARD_RAISED_LATE""",
+    "keys.two_writers": """NO_IN_FLIGHT LEASE_IN_FLIGHT NO_LEASE NO_GLOBAL_GUARD GUARD_RAISED_LATE
+        PUBLISHED_WITHOUT_PENDING NOT_RECHECKED VALIDATED_WITHOUT_COMPARE PENDING_SERVED WAYS_KILLED_BEFORE_GUARD
+        WAYS_NOT_KILLED ONE_WAY_NOT_KILLED PENDING_NOT_KILLED KILLED_BY_COMPARE EPOCH_NOT_COMPARED
+        STAMP_IS_KEY_GENERATION_ONLY MISMATCH_NOT_RECHECKED COMPARED_WITH_ANOTHER_EPOCH""",
+    "keys.two_fills": "COMPARED_WITH_PENDING",
+    "keys.invalidate": "BUMP_AFTER_WAYS BUMP_WITHOUT_WAYS",
     "stream.seen_from_its_start": """NOREPLY_RELEASED_AT_ONCE NOREPLY_RELEASED_BY_EARLIER_REPLY
         RESET_RELEASED_BEFORE_CLOSE OUT_OF_STEP_NOT_HELD HELD_TOO_LATE SWEEP_IGNORES_NEW_PAYLOAD""",
     "stream.older_than_bmcd": "BOOT_NOT_HELD",
@@ -79,7 +86,7 @@ BROKEN = {
     "expiry.hints": """UNKNOWN_SERVED SERVED_AT_DEADLINE HINT_FROM_TRUE_TIME HINT_ALONE_WHEN_ANSWERED
         HINT_OF_KEY_GENERATION_ONLY HINT_BESIDE_GLOBAL_WRITE""",
     "expiry.suspect": "HINT_WHILE_SUSPECT",
-    "expiry.probe": "PROBE_IGNORES_STAMP",
+    "expiry.probe": "PROBE_IGNORES_STAMP PROBE_STAMP_OF_THE_QUESTION",
     "expiry.delayed_flush": "FLUSH_WITHOUT_THE_SECOND FLUSH_BY_TRUE_TIME NOT_CUT_BY_FLUSH",
 }
 

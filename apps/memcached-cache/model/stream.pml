@@ -54,6 +54,8 @@ inline end_hold()
  */
 proctype Client()
 {
+	byte saw;
+
 end:	do
 	:: atomic { seen < COMMANDS && !reset && !closed ->
 			if
@@ -87,6 +89,10 @@ end:	do
 #endif
 			seen++
 		}
+		if
+		:: !unseen[seen - 1] -> kill_ways(0)
+		:: else
+		fi;
 #ifndef HELD_TOO_LATE
 		delivered++
 #endif
@@ -104,7 +110,7 @@ proctype Memcached()
 end:	do
 	:: d_step { executed < delivered ->
 			EXECUTE_WRITE(0);
-			NEVER_STALE(0);
+			NEVER_STALE_NOW(0);
 			executed++ }
 	:: atomic { true -> closed = true; break }
 	od;
@@ -192,6 +198,6 @@ init
 		run Memcached();
 		run Replies();
 		run Audit();
-		run Fill()
+		run Fill(1)
 	}
 }

@@ -6,7 +6,10 @@
  *   struct log_place place;
  *   if (log_reserve(view, bytes, &place)) {
  *           ... write header and text to place.entry ...
- *           way_publish(bucket, &slot, place.way | tag...);
+ *           if (way_publish(bucket, &slot, pending)) {
+ *                   ... has a write arrived since the lease? ...
+ *                   way_settle(bucket, &slot, pending, valid or 0);
+ *           }
  *           log_release(&place);
  *   }
  *
@@ -160,11 +163,11 @@ static __always_inline int way_is_wanted(const struct lookup_world *world, __u64
 					 const struct entry_wanted *wanted, const struct text_words *text)
 {
 	const struct entry_words *entry = way_entry(world, word);
-	__u64 identity = entry_stamp_key(0, wanted->key_len, wanted->server);
+	__u64 identity = entry_epoch_key(0, wanted->key_len, wanted->server);
 
 	if (!(word & WAY_VALID) || way_tag(word) != cache_tag(wanted->key_hash) || !entry)
 		return 0;
-	if ((entry_read(entry).stamp_key & ~CACHE_STAMP_MASK) != identity)
+	if ((entry_read(entry).epoch_key & ~CACHE_EPOCH_MASK) != identity)
 		return 0;
 	return entry_text_equal(entry, text, TEXT_KEY_AT + wanted->key_len + 1) && way_alive(world, word);
 }
@@ -179,7 +182,7 @@ static __always_inline __u64 way_age(const struct lookup_world *world, __u64 wor
 	__u32 segment = way_segment(word);
 	__u32 age = wanted->current - segment + (wanted->current < segment ? wanted->segment_count : 0);
 
-	if (!(word & WAY_VALID) || !way_alive(world, word))
+	if (!word || !way_alive(world, word))
 		return ~0ull;
 	return ((__u64)age << WAY_SEGMENT_SHIFT) | (WAY_OFFSET_MASK - (word & WAY_OFFSET_MASK));
 }
@@ -232,10 +235,17 @@ static __always_inline __u64 slot_way(const struct bucket_slot *slot)
 	return way;
 }
 
-/* Puts `word` where the scan pointed. Returns 0 if another CPU changed the way since. */
+/* Puts `word` where the scan pointed. Returns 0 if another CPU changed the way since. A full barrier. */
 static __always_inline int way_publish(struct bucket *bucket, const struct bucket_slot *slot, __u64 word)
 {
 	return shared_swap_if(&bucket->way[slot_way(slot)], slot->word, word) == slot->word;
+}
+
+/* What becomes of a way published as `pending`: valid, or empty. Returns 0 if it is no longer there: a write of
+ * the key has emptied it, or another fill has taken it. */
+static __always_inline int way_settle(struct bucket *bucket, const struct bucket_slot *slot, __u64 pending, __u64 word)
+{
+	return shared_swap_if(&bucket->way[slot_way(slot)], pending, word) == pending;
 }
 
 #endif

@@ -15,15 +15,15 @@
 #define ENTRY_KEY_SHIFT 48u
 #define ENTRY_SERVER_SHIFT 56u
 
-static __always_inline __u64 entry_stamp_key(__u64 stamp, __u32 key_len, __u32 server)
+static __always_inline __u64 entry_epoch_key(__u64 epoch, __u32 key_len, __u32 server)
 {
-	return (stamp & CACHE_STAMP_MASK) | ((__u64)key_len << ENTRY_KEY_SHIFT) |
+	return (epoch & CACHE_EPOCH_MASK) | ((__u64)key_len << ENTRY_KEY_SHIFT) |
 	       ((__u64)server << ENTRY_SERVER_SHIFT);
 }
 
 /* What of an entry's header does not change; read at once. */
 struct entry_header {
-	__u64 stamp_key;
+	__u64 epoch_key;
 	__u32 deadline;
 	__u32 text_len;
 };
@@ -33,7 +33,7 @@ static __always_inline struct entry_header entry_read(const struct entry_words *
 	__u64 second = shared_load(&entry->header[1]); /* deadline, text_len, text_sum */
 	struct entry_header header = {};
 
-	header.stamp_key = shared_load(&entry->header[0]);
+	header.epoch_key = shared_load(&entry->header[0]);
 	header.deadline = (__u32)second;
 	header.text_len = (__u32)(second >> 32) & 0xffff;
 	return header;

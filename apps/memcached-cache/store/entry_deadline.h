@@ -33,10 +33,9 @@ class SegmentPin {
 };
 
 // Gives the entry that `way` led to its deadline (CACHE_DEADLINE units, already cut to max_staleness and
-// flush_from). False, and nothing is changed, if the entry is no more, is of another stamp, or has a
-// deadline. `way` and `stamp` are those of the CACHE_EVENT_TTL.
-inline bool set_entry_deadline(const StoreMemory& store, std::uint64_t way, std::uint64_t stamp,
-                               std::uint32_t deadline) {
+// flush_from). False, and nothing is changed, if the entry is no more, or has a deadline. `way` is that of the
+// CACHE_EVENT_TTL; no other entry has had it since.
+inline bool set_entry_deadline(const StoreMemory& store, std::uint64_t way, std::uint32_t deadline) {
   const std::uint32_t index = way_segment(way);
   const std::uint64_t offset = way_offset(way);
   if ((way & WAY_VALID) == 0 || index >= store.segment_count || offset > STORE_OFFSET_MAX) return false;
@@ -46,7 +45,6 @@ inline bool set_entry_deadline(const StoreMemory& store, std::uint64_t way, std:
     return false;
   auto* entry =
       reinterpret_cast<struct entry*>(store.log + (std::size_t{index} << CACHE_SEGMENT_SHIFT) + offset);
-  if (((shared_load(&entry->stamp_key) ^ stamp) & CACHE_STAMP_MASK) != 0) return false;
   return shared_swap_if_u32(&entry->deadline, CACHE_DEADLINE_UNKNOWN, deadline) == CACHE_DEADLINE_UNKNOWN;
 }
 

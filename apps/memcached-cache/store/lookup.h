@@ -17,7 +17,7 @@
 #define CACHE_KEY_OFFSET 6u      /* of the key in an entry's text: after "VALUE " */
 #define CACHE_TEXT_FRAME 14u     /* text without key and data, at least: "VALUE " " 0 0\r\n" "\r\n" */
 #define CACHE_TEXT_OFFSET ((__u32)sizeof(struct entry))
-#define WAY_WANTED_SHIFT WAY_TAG_SHIFT /* valid bit and tag are all above */
+#define WAY_WANTED_SHIFT WAY_TAG_SHIFT /* valid bit, pending bit and tag are all above */
 
 /*
  * The coarse clock is up to one tick old; were the CPU that keeps it held up, it would be older. So only
@@ -109,7 +109,7 @@ static __always_inline int is_before(const struct lookup_world *world, __u32 dea
 	return world_precise_ns(world) >> CACHE_DEADLINE_SHIFT < deadline;
 }
 
-/* Judges the entry's times and sizes, given that it is of the key and of the current stamp. */
+/* Judges the entry's times and sizes, given that it is of the key and of the present epoch. */
 static __always_inline enum cache_counter judge_entry(const struct lookup_world *world, const struct entry *entry,
 						      __u32 key_bytes, struct cache_hit *hit)
 {
@@ -128,7 +128,7 @@ static __always_inline enum cache_counter judge_entry(const struct lookup_world 
 	return hit->text_bytes >= key_bytes + CACHE_TEXT_FRAME ? CACHE_TX_HIT : CACHE_PASS_MISS;
 }
 
-/* One way whose tag fits. `wanted` is the stamp_key a current entry of this key has. */
+/* One way whose tag fits. `wanted` is the epoch_key a current entry of this key has. */
 static __always_inline enum cache_counter examine_way(const struct lookup_world *world, const struct cache_key *key,
 						      __u64 wanted, struct cache_hit *hit)
 {
@@ -145,31 +145,31 @@ static __always_inline enum cache_counter examine_way(const struct lookup_world 
 	if (((hit->generation ^ hit->way >> WAY_GENERATION_SHIFT) & WAY_GENERATION_MASK) != 0)
 		return CACHE_PASS_MISS;
 	entry = (const struct entry *)(log + offset);
-	difference = shared_load(&entry->stamp_key) ^ wanted;
-	if (difference >> CACHE_STAMP_BITS || !key_equals(key, (const __u8 *)entry + CACHE_TEXT_OFFSET + CACHE_KEY_OFFSET))
+	difference = shared_load(&entry->epoch_key) ^ wanted;
+	if (difference >> CACHE_EPOCH_BITS || !key_equals(key, (const __u8 *)entry + CACHE_TEXT_OFFSET + CACHE_KEY_OFFSET))
 		return CACHE_PASS_MISS;
 	return difference ? CACHE_PASS_DEAD : judge_entry(world, entry, shared_load_u32(&key->length), hit);
 }
 
 /*
  * CACHE_TX_HIT with `hit` filled in, or the reason why the key cannot be served from here.
- * The guard is read before the entry, after the request arrived: the value was current in between.
+ * The epoch and the way are read after the request arrived: no write of the key had arrived by then since the
+ * entry's lease (it would have emptied the way), so the value was current at that moment.
  */
 static __always_inline enum cache_counter cache_lookup(const struct lookup_world *world,
 						       const struct cache_control *config,
 						       const struct server_state *server,
 						       struct cache_key *key, struct cache_hit *hit)
 {
-	const struct guard *guard = world_guard(world, cache_guard_index(key->hash, config->guard_mask));
 	struct bucket *bucket = world_bucket(world, cache_bucket_index(key->hash, config->bucket_count));
 	__u64 tag = WAY_VALID >> WAY_WANTED_SHIFT | cache_tag(key->hash), wanted;
 	enum cache_counter found;
 	__u32 i;
 
-	if (!guard || !bucket)
+	if (!bucket)
 		return CACHE_PASS_MISS;
-	wanted = guard_stamp(shared_load(&guard->word), shared_load(&server->global)) |
-		 (__u64)shared_load_u32(&key->length) << CACHE_STAMP_BITS | (__u64)key->server << 56;
+	wanted = guard_epoch(shared_load(&server->global)) |
+		 (__u64)shared_load_u32(&key->length) << CACHE_EPOCH_BITS | (__u64)key->server << 56;
 	shared_store_u32(&key->reason, CACHE_PASS_MISS);
 	for (i = 0; i < CACHE_BUCKET_WAYS; i++) {
 		hit->way = shared_load(&bucket->way[i]);

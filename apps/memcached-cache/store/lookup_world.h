@@ -22,7 +22,6 @@ struct lookup_world {
 		return (value_type *)bpf_map_lookup_elem(&(map), &index);                          \
 	}
 
-LOOKUP_WORLD_ARRAY(world_guard, struct guard, guards)
 LOOKUP_WORLD_ARRAY(world_bucket, struct bucket, buckets)
 LOOKUP_WORLD_ARRAY(world_segment, struct segment, segments)
 LOOKUP_WORLD_ARRAY(world_log, __u8, log_bytes)
@@ -38,19 +37,12 @@ static __always_inline __u64 world_precise_ns(const struct lookup_world *world)
 struct lookup_world {
 	__u64 coarse_ns;
 	__u64 precise_ns; /* CLOCK_MONOTONIC */
-	struct guard *guards;
 	struct bucket *buckets;
 	struct segment *segments;
 	__u8 *log;        /* segment_count * CACHE_SEGMENT_BYTES */
-	__u32 guard_count;
 	__u32 bucket_count;
 	__u32 segment_count;
 };
-
-static inline struct guard *world_guard(const struct lookup_world *world, __u32 index)
-{
-	return index < world->guard_count ? &world->guards[index] : 0;
-}
 
 static inline struct bucket *world_bucket(const struct lookup_world *world, __u32 index)
 {

@@ -5,11 +5,13 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
+#include "apps/memcached-cache/store/way_kill.h"
 #include "tc/cache_fill.bpf.h"
 
 struct lease granted; /* what the slot is set to before each run */
 __u32 lease_slot;
 __u32 guard_slot;
+__u32 bucket_slot;
 __u32 moves; /* 1: a write has come and gone before each run, so that it stores; 0: it compares */
 
 static __always_inline void grant(void)
@@ -17,11 +19,13 @@ static __always_inline void grant(void)
 	struct lease *lease = bpf_map_lookup_elem(&leases, &lease_slot);
 	struct guard *guard = bpf_map_lookup_elem(&guards, &guard_slot);
 	struct ttl_hint *hint = bpf_map_lookup_elem(&hints, &guard_slot);
+	struct bucket *bucket = bpf_map_lookup_elem(&buckets, &bucket_slot);
 
-	if (!lease || !guard || !hint)
+	if (!lease || !guard || !hint || !bucket)
 		return;
 	if (moves) {
 		guard_bump(&guard->word);
+		bucket_kill(bucket, granted.key_hash);
 		hint->stamp = GUARD_GENERATION(guard->word);
 	}
 	*lease = granted;

@@ -47,6 +47,7 @@ void grant(fill_bench_bpf* skeleton, CacheStore& store, const std::string& key, 
   skeleton->bss->granted.key_hash = hash;
   skeleton->bss->lease_slot = identity.slot;
   skeleton->bss->guard_slot = guard_slot;
+  skeleton->bss->bucket_slot = cache_bucket_index(hash, store.control().bucket_count);
   skeleton->bss->moves = moves;
 }
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/memcached-cache/store/way_kill.h"
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/coherence/lease.bpf.h"
 #include "apps/memcached-cache/store/append.h"
@@ -169,6 +170,7 @@ class FillTest : public testing::Test {
     struct lease& slot = lease_slot(get, &request.tag);
     request.key_hash = hash;
     request.stamp = store().stamp(hash, get.server);
+    request.epoch = store().epoch(get.server);
     request.last_release_ns =
         std::max(store().guard_of(hash).last_release_ns, store().server(get.server).global_release_ns);
     request.barrier_done_ns = store().server(get.server).barrier_done_ns;
@@ -227,6 +229,7 @@ class FillTest : public testing::Test {
 
   static void write_arrives(const std::string& key) {
     guard_arrive(&store().guard_of(store().hash(key)).word);
+    bucket_kill(&store().bucket_of(store().hash(key)), store().hash(key));
   }
 
   static void write_released(const std::string& key) {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr __u64 kTag = 0x10 | 2, kOtherTag = 0x20 | 2;
 constexpr __u64 kKey = 0xabcdef, kStamp = 77;
+constexpr __u64 kEpoch = 41;
 
 class LeaseTest : public testing::Test {
  protected:
@@ -26,7 +27,7 @@ class LeaseTest : public testing::Test {
   };
 
   lease_result arrive(const Datagram& datagram) {
-    const lease_request request{datagram.tag,     datagram.key, kStamp,       datagram.released,
+    const lease_request request{datagram.tag,     datagram.key, kStamp,       kEpoch, datagram.released,
                                 datagram.barrier, datagram.at,  datagram.wish};
     return lease_record(&slot_, &request);
   }
@@ -44,6 +45,7 @@ TEST_F(LeaseTest, GrantedAndTakenOnce) {
   ASSERT_TRUE(leaves());
   EXPECT_EQ(taken_.key_hash, kKey);
   EXPECT_EQ(taken_.stamp, kStamp);
+  EXPECT_EQ(taken_.epoch, kEpoch);
   EXPECT_EQ(taken_.arrival_ns, 10u);
   EXPECT_FALSE(leaves());
   EXPECT_EQ(slot_.unanswered_ns, 0u);

@@ -157,20 +157,20 @@ TEST_F(FillLogTest, NoDeadlineForARecycledEntry) {
   ASSERT_EQ(fill("key", "v"), one(CACHE_FILL_OK));
   const auto event = events().front();
   store().segment(0).generation += 1;
-  EXPECT_FALSE(set_entry_deadline(store().memory(), event.way, event.stamp, 5));
+  EXPECT_FALSE(set_entry_deadline(store().memory(), event.way, 5));
   EXPECT_EQ(store().segment(0).writers, 0u);
   store().segment(0).generation -= 1;
-  EXPECT_TRUE(set_entry_deadline(store().memory(), event.way, event.stamp, 5));
+  EXPECT_TRUE(set_entry_deadline(store().memory(), event.way, 5));
 }
 
 TEST_F(FillLogTest, NoDeadlineForAnImpossibleWay) {
   ASSERT_EQ(fill("key", "v"), one(CACHE_FILL_OK));
   const auto event = events().front();
   const auto memory = store().memory();
-  EXPECT_FALSE(set_entry_deadline(memory, event.way & ~WAY_VALID, event.stamp, 5));
-  EXPECT_FALSE(set_entry_deadline(memory, event.way | WAY_OFFSET_MASK, event.stamp, 5));
-  EXPECT_FALSE(set_entry_deadline(memory, event.way | std::uint64_t{4} << WAY_SEGMENT_SHIFT, event.stamp, 5));
-  EXPECT_TRUE(set_entry_deadline(memory, event.way, event.stamp, 5));
+  EXPECT_FALSE(set_entry_deadline(memory, event.way & ~WAY_VALID, 5));
+  EXPECT_FALSE(set_entry_deadline(memory, event.way | WAY_OFFSET_MASK, 5));
+  EXPECT_FALSE(set_entry_deadline(memory, event.way | std::uint64_t{4} << WAY_SEGMENT_SHIFT, 5));
+  EXPECT_TRUE(set_entry_deadline(memory, event.way, 5));
 }
 
 TEST_F(FillLogTest, LeakedPinsAreTakenBack) {

@@ -10,14 +10,17 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/store/append.h"
 #include "apps/memcached-cache/store/entry_deadline.h"
 #include "apps/memcached-cache/store/lookup.h"
+#include "apps/memcached-cache/store/way_kill.h"
 #include "apps/memcached-cache/tests/store_fixture.h"
 
 namespace bmc::test {
@@ -32,11 +35,9 @@ class NativeStore {
     void* memory = mmap(nullptr, log_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::runtime_error("mmap");
     log_ = static_cast<std::uint8_t*>(memory);
-    view_.world.guards = guards_.data();
     view_.world.buckets = buckets_.data();
     view_.world.segments = segments_.data();
     view_.world.log = log_;
-    view_.world.guard_count = guard_count;
     view_.world.bucket_count = bucket_count;
     view_.world.segment_count = segment_count;
     view_.head = &head_;
@@ -49,10 +50,13 @@ class NativeStore {
   NativeStore(const NativeStore&) = delete;
   NativeStore& operator=(const NativeStore&) = delete;
 
-  // Stores the item as the fill program does, stalled for as long as `stall` takes when it has its place.
-  // Returns the way word; 0 if there was no space or another thread took the way.
-  std::uint64_t fill(std::string_view key, std::string_view data, std::uint64_t stamp,
-                     std::uint32_t deadline = CACHE_DEADLINE_NEVER, const std::function<void()>& stall = {}) {
+  // Stores the item as the fill program does, under a lease of the guard's generation `leased` (of now, if not
+  // given), stalled for as long as `stall` takes when it has its place.
+  // Returns the way word; 0 if there was no space, or another thread took the way or wrote the key.
+  std::uint64_t fill(std::string_view key, std::string_view data, std::uint64_t epoch,
+                     std::uint32_t deadline = CACHE_DEADLINE_NEVER, const std::function<void()>& stall = {},
+                     std::optional<std::uint64_t> leased = {}) {
+    const std::uint64_t generation = leased ? *leased : lease(key).value_or(0);
     const auto text = value_text(key, 0, data);
     text_words words{};
     if (text.size() > CACHE_TEXT_MAX) throw std::invalid_argument("text too long");
@@ -66,22 +70,41 @@ class NativeStore {
     const auto bytes = static_cast<std::uint32_t>((sizeof(entry) + text.size() + 7) & ~std::size_t{7});
     if (log_reserve(&view_, bytes, &place) == 0) return 0;
     if (stall) stall();
-    write(place, words, text.size(), entry_stamp_key(stamp, wanted.key_len, 0), deadline);
-    const auto way = WAY_VALID | cache_tag(wanted.key_hash) << WAY_TAG_SHIFT | place.way;
-    const bool published = way_publish(bucket, &slot, way) != 0;
+    write(place, words, text.size(), entry_epoch_key(epoch, wanted.key_len, 0), deadline);
+    const auto way = publish(*bucket, slot, wanted.key_hash, place.way, generation);
     log_release(&place);
-    return published ? way : 0;
+    return way;
+  }
+
+  // A write of the key has arrived: what cgroup ingress does.
+  void write_arrives(std::string_view key) {
+    const auto hash = key_hash(kSeed, key);
+    guard_arrive(&guard_of(hash).word);
+    bucket_kill(&buckets_[cache_bucket_index(hash, control_.bucket_count)], hash);
+  }
+
+  // Its reply has left.
+  void write_released(std::string_view key) {
+    auto& guard = guard_of(key_hash(kSeed, key));
+    guard_release(&guard.word, &guard.last_release_ns, 1);
+  }
+
+  // What a lease of the key granted now would bear; none is granted while a write is in flight.
+  std::optional<std::uint64_t> lease(std::string_view key) {
+    const std::uint64_t word = shared_load(&guard_of(key_hash(kSeed, key)).word);
+    if (GUARD_IN_FLIGHT(word) != 0) return std::nullopt;
+    return GUARD_GENERATION(word);
   }
 
   // The text that an XDP program would answer with; empty if none. Copies as it does and checks after it.
   // The copy races with writers by design, and the check tells: kept away from ThreadSanitizer.
-  __attribute__((no_sanitize("thread"))) std::string lookup(const std::string& key, std::uint64_t stamp) {
+  __attribute__((no_sanitize("thread"))) std::string lookup(const std::string& key, std::uint64_t epoch) {
     cache_key wanted{};
     std::memcpy(wanted.word, key.data(), key.size());
     wanted.hash = key_hash(kSeed, key);
     wanted.length = static_cast<std::uint32_t>(key.size());
     server_state server{};
-    server.global = stamp << GUARD_FLIGHT_BITS;
+    server.global = epoch << GUARD_FLIGHT_BITS;
     cache_hit hit{};
     if (cache_lookup(&view_.world, &control_, &server, &wanted, &hit) != CACHE_TX_HIT) return {};
     std::uint64_t copy[TEXT_WORDS];
@@ -116,16 +139,30 @@ class NativeStore {
   static constexpr std::uint64_t kSeed = 0x5eed;
 
  private:
+  guard& guard_of(std::uint64_t hash) { return guards_[cache_guard_index(hash, control_.guard_mask)]; }
+
+  // As publish() of tc/fill_store.bpf.h.
+  std::uint64_t publish(struct bucket& bucket, const bucket_slot& slot, std::uint64_t hash, std::uint64_t place,
+                        std::uint64_t generation) {
+    const std::uint64_t way = cache_tag(hash) << WAY_TAG_SHIFT | place;
+    if (way_publish(&bucket, &slot, way | WAY_PENDING) == 0) return 0;
+    if (GUARD_GENERATION(shared_load(&guard_of(hash).word)) != generation) {
+      way_settle(&bucket, &slot, way | WAY_PENDING, 0);
+      return 0;
+    }
+    return way_settle(&bucket, &slot, way | WAY_PENDING, way | WAY_VALID) != 0 ? way | WAY_VALID : 0;
+  }
+
   // Word by word and atomically, as a reader may look at any time. That no two writers ever have the same
   // place is what ThreadSanitizer checks by the plain writes to `owner_`.
-  void write(const log_place& place, const text_words& words, std::uint64_t text_len, std::uint64_t stamp_key,
+  void write(const log_place& place, const text_words& words, std::uint64_t text_len, std::uint64_t epoch_key,
              std::uint32_t deadline) {
     const auto first = static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(place.entry) - log_) / 8;
     const std::size_t text_words_used = (text_len + 7) / 8;
     if (!owner_.empty())
-      std::fill_n(owner_.begin() + static_cast<std::ptrdiff_t>(first), text_words_used + 2, stamp_key);
+      std::fill_n(owner_.begin() + static_cast<std::ptrdiff_t>(first), text_words_used + 2, epoch_key);
     for (std::size_t i = 0; i < text_words_used; ++i) shared_store(&place.entry->word[i], words.word[i]);
-    shared_store(&place.entry->header[0], stamp_key);
+    shared_store(&place.entry->header[0], epoch_key);
     shared_store(&place.entry->header[1], deadline | text_len << 32);
   }
 

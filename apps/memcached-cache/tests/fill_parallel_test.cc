@@ -33,7 +33,8 @@ class FillParallelTest : public FillTest {
   // A write to the key, a get, its reply.
   static void write_and_fill(std::uint32_t key, std::uint32_t version, std::uint16_t client_port) {
     const auto name = key_of(key);
-    guard_bump(&store().guard_of(store().hash(name)).word);
+    write_arrives(name);
+    write_released(name);
     arrive(name, {.port = client_port});
     run_once(frame(Ethernet{} / IPv4{.from = "192.0.2.1", .to = "192.0.2.10"} /
                    UDP{.from = kServerPort, .to = client_port} / Memcached{.id = kRequestId} /
@@ -43,11 +44,9 @@ class FillParallelTest : public FillTest {
   // As an XDP program would answer; empty if it would not.
   static std::string look_up(const std::string& name) {
     lookup_world world{};
-    world.guards = store().guards();
     world.buckets = store().buckets();
     world.segments = &store().segment(0);
     world.log = store().log(0);
-    world.guard_count = store().control().guard_mask + 1;
     world.bucket_count = store().control().bucket_count;
     world.segment_count = store().control().segment_count;
     cache_key key{};
@@ -89,7 +88,7 @@ TEST_F(FillParallelTest, WhatALookupFindsIsWhole) {
   while (running > 0) {
     const auto event = events();  // bmcd's part
     for (const auto& asked : event) {
-      set_entry_deadline(store().memory(), asked.way, asked.stamp, CACHE_DEADLINE_NEVER);
+      set_entry_deadline(store().memory(), asked.way, CACHE_DEADLINE_NEVER);
     }
     found += check_any(random);
   }

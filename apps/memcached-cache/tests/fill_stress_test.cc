@@ -22,7 +22,7 @@ namespace {
 // ---- Store: what a lookup finds is always a whole entry -----------------------------------------
 
 constexpr std::uint32_t kKeys = 1500;
-constexpr std::uint64_t kStamp = 5;
+constexpr std::uint64_t kEpoch = 5;
 #if defined(__SANITIZE_THREAD__)
 constexpr std::uint32_t kFills = 16000;  // twenty times as slow, and it needs to see an access only once
 #else
@@ -67,7 +67,7 @@ class StoreStress {
       const auto key = static_cast<std::uint32_t>(random() % kKeys);
       const bool unknown = version % 8 < 2;
       const bool stalls = seed == 1 && random() % 200 == 0;
-      const auto way = store_.fill(key_of(key), data_of(key, version), kStamp,
+      const auto way = store_.fill(key_of(key), data_of(key, version), kEpoch,
                                    unknown ? CACHE_DEADLINE_UNKNOWN : CACHE_DEADLINE_NEVER,
                                    stalls ? [this] { await_rounds(); } : std::function<void()>());
       if (unknown && way != 0) asked_[random() % asked_.size()].way = way;
@@ -86,7 +86,7 @@ class StoreStress {
     while (fillers_ > 0) {
       for (auto& asked : asked_) {
         const auto way = asked.way.load();  // kept: late answers must do no harm
-        if (way != 0 && set_entry_deadline(store_.memory(), way, kStamp, CACHE_DEADLINE_NEVER)) ++told_;
+        if (way != 0 && set_entry_deadline(store_.memory(), way, CACHE_DEADLINE_NEVER)) ++told_;
       }
     }
   }
@@ -98,7 +98,7 @@ class StoreStress {
 
   // What is found of the key, if anything, is a whole entry of it.
   bool check(std::uint32_t key) {
-    const auto text = store_.lookup(key_of(key), kStamp);
+    const auto text = store_.lookup(key_of(key), kEpoch);
     if (text.empty()) return false;
     std::uint32_t version = 0;
     const auto line = text.find("\r\n");
@@ -126,6 +126,73 @@ TEST(FillStress, WhatALookupFindsIsWhole) {
   EXPECT_GT(stress.hits(), 20u);
   EXPECT_GT(stress.told(), 20u);
   for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(stress.store().segment(i).writers, 0u);
+}
+
+// ---- Writes: what was filled before is never found after one ------------------------------------
+
+// Keys of one guard and one bucket, each with a version that its writer counts up. A fill reads the version
+// under its lease, as memcached's reply would.
+class WriteStress {
+ public:
+  explicit WriteStress(std::uint32_t writes) : store_(2, 1, 1), writes_(writes) {}
+
+  void run() {
+    std::thread filler([this] { fill(11); }), other([this] { fill(13); });
+    std::mt19937 random(7);
+    for (std::uint32_t i = 0; i < writes_; ++i) write(static_cast<std::uint32_t>(random() % kWritten));
+    done_ = true;
+    filler.join();
+    other.join();
+  }
+
+  std::uint64_t stale() const { return stale_; }
+  std::uint64_t found() const { return found_; }
+  std::uint64_t refused() const { return refused_; }
+
+ private:
+  static constexpr std::uint32_t kWritten = 3;
+
+  static std::string data(std::uint64_t version) { return std::to_string(version); }
+
+  // Arrives, is executed, and is answered: from then on no older version may be found.
+  void write(std::uint32_t key) {
+    store_.write_arrives(key_of(key));
+    ++version_[key];
+    store_.write_released(key_of(key));
+    for (int i = 0; i < 20; ++i) {
+      const auto text = store_.lookup(key_of(key), kEpoch);
+      if (text.empty()) continue;
+      ++found_;
+      stale_ += text != value_text(key_of(key), 0, data(version_[key])) ? 1 : 0;
+    }
+  }
+
+  // The lease, then memcached's answer, then the fill.
+  void fill(unsigned seed) {
+    std::mt19937 random(seed);
+    while (!done_) {
+      const auto key = static_cast<std::uint32_t>(random() % kWritten);
+      const auto leased = store_.lease(key_of(key));
+      if (!leased) continue;
+      const auto version = version_[key].load();
+      if (store_.fill(key_of(key), data(version), kEpoch, CACHE_DEADLINE_NEVER, {}, leased) == 0) ++refused_;
+    }
+  }
+
+  NativeStore store_;
+  std::uint32_t writes_;
+  std::array<std::atomic<std::uint64_t>, kWritten> version_{};
+  std::atomic<bool> done_{false};
+  std::uint64_t stale_ = 0, found_ = 0;
+  std::atomic<std::uint64_t> refused_{0};
+};
+
+TEST(FillStress, NothingOlderThanAWriteIsFoundAfterIt) {
+  WriteStress stress(kFills);
+  stress.run();
+  EXPECT_EQ(stress.stale(), 0u);
+  EXPECT_GT(stress.found(), 100u);
+  EXPECT_GT(stress.refused(), 10u);
 }
 
 // ---- Leases: whole, taken once, and nothing is forgotten ------------------------------------------
@@ -176,7 +243,7 @@ class LeaseStress {
     for (;;) {
       const __u64 arrival = ++clock_;
       if (arrival > datagrams_) break;
-      const lease_request request{tag_of(arrival), arrival * 3, arrival * 5, 0, 0, arrival, LEASE_WISH_FILL};
+      const lease_request request{tag_of(arrival), arrival * 3, arrival * 5, arrival * 7, 0, 0, arrival, LEASE_WISH_FILL};
       lease_record(&lease_, &request);
       for (auto replies = random() % 3; replies > 0; --replies) take(tag_of(random()));
     }
@@ -188,6 +255,7 @@ class LeaseStress {
     lease_taken lease{};
     if (lease_take(&lease_, tag, 0, &lease) == 0) return;
     const bool whole = lease.key_hash == lease.arrival_ns * 3 && lease.stamp == lease.arrival_ns * 5 &&
+                       lease.epoch == lease.arrival_ns * 7 &&
                        tag_of(lease.arrival_ns) == tag;
     ++(whole ? taken_.at(lease.arrival_ns) : torn_);
   }

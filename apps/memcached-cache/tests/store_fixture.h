@@ -41,7 +41,7 @@ struct Item {
   std::uint32_t flags = 0;
   std::uint8_t server = 0;
   std::uint32_t deadline = CACHE_DEADLINE_NEVER;
-  std::optional<std::uint64_t> stamp{};
+  std::optional<std::uint64_t> epoch{};
   std::optional<std::string> text{};  // instead of the VALUE line and the data
   std::uint32_t segment = 0;
   std::optional<std::uint32_t> way{};  // unset: the first empty one
@@ -224,10 +224,14 @@ class CacheStore {
            std::uint64_t{segment_index} << WAY_SEGMENT_SHIFT | offset >> CACHE_ENTRY_ALIGN_SHIFT;
   }
 
-  // The stamp that is current for a key.
+  // The stamp of a lease of the key granted now.
   std::uint64_t stamp(std::uint64_t hash, std::uint8_t server_index) {
     return (GUARD_GENERATION(guard_of(hash).word) + GUARD_GENERATION(server(server_index).global)) &
-           CACHE_STAMP_MASK;
+           CACHE_EPOCH_MASK;
+  }
+
+  std::uint64_t epoch(std::uint8_t server_index) {
+    return GUARD_GENERATION(server(server_index).global) & CACHE_EPOCH_MASK;
   }
 
   std::uint64_t hash(std::string_view key, std::uint8_t server_index = 0) {
@@ -275,8 +279,8 @@ class CacheStore {
   }
 
   void write_entry(struct entry& entry, const Item& item, const Placed& placed) {
-    entry.stamp_key = item.stamp.value_or(stamp(placed.hash, item.server)) |
-                      std::uint64_t{item.key.size()} << CACHE_STAMP_BITS | std::uint64_t{item.server} << 56;
+    entry.epoch_key = item.epoch.value_or(epoch(item.server)) |
+                      std::uint64_t{item.key.size()} << CACHE_EPOCH_BITS | std::uint64_t{item.server} << 56;
     entry.deadline = item.deadline;
     entry.text_len = static_cast<std::uint16_t>(placed.text.size());
     entry.text_sum = text_sum(placed.text);

@@ -81,7 +81,7 @@ class XdpDifferential : public XdpTest {
     cache_counter state = CACHE_TX_HIT;
     if (dice.one_in(8)) {
       state = CACHE_PASS_DEAD;
-      item.stamp = store().stamp(hash, item.server) + 1 + dice.roll(1000);
+      item.epoch = store().epoch(item.server) + 1 + dice.roll(1000);
     } else if (dice.one_in(8)) {
       state = CACHE_PASS_EXPIRED;
       item.deadline = 1 + static_cast<std::uint32_t>(dice.roll(deadline_units(monotonic_ns())));

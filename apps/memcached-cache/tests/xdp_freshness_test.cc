@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "apps/memcached-cache/store/way_kill.h"
 #include "apps/memcached-cache/tests/xdp_fixture.h"
 
 namespace bmc::test {
@@ -26,17 +27,32 @@ class XdpFreshness : public XdpTest {
 
 TEST_F(XdpFreshness, AWriteThatArrivesKillsTheEntry) {
   expect_served();
-  store().guard_of(placed_.hash).word += GUARD_ARRIVE;
-  expect_not_served(CACHE_PASS_DEAD);
-  store().guard_of(placed_.hash).word -= 1; /* its reply left */
-  expect_not_served(CACHE_PASS_DEAD);
-  placed_.entry->stamp_key += 1; /* filled anew */
+  const std::uint64_t way = placed_.bucket->way[placed_.way];
+  EXPECT_EQ(bucket_kill(placed_.bucket, placed_.hash), 1);
+  EXPECT_EQ(placed_.bucket->way[placed_.way], 0u);
+  expect_not_served(CACHE_PASS_MISS);
+  placed_.bucket->way[placed_.way] = way; /* filled anew */
   expect_served();
 }
 
-TEST_F(XdpFreshness, AWriteToAnotherGuardDoesNot) {
-  store().guard_of(placed_.hash + 1).word += GUARD_ARRIVE;
+// Another tag in the same bucket, and another key of the same guard.
+TEST_F(XdpFreshness, AWriteOfAnotherKeyDoesNot) {
+  EXPECT_EQ(bucket_kill(placed_.bucket, placed_.hash ^ 1ull << 63), 0);
+  store().guard_of(placed_.hash).word += GUARD_ARRIVE;
   expect_served();
+}
+
+// A fill that has not yet made sure that no write has arrived: nobody's hit, and a write empties its way.
+TEST_F(XdpFreshness, APendingWayIsNotServed) {
+  auto& way = placed_.bucket->way[placed_.way];
+  const std::uint64_t valid = way;
+  way = (valid & ~WAY_VALID) | WAY_PENDING;
+  expect_not_served(CACHE_PASS_MISS);
+  way = valid | WAY_PENDING;
+  expect_not_served(CACHE_PASS_MISS);
+  way = (valid & ~WAY_VALID) | WAY_PENDING;
+  EXPECT_EQ(bucket_kill(placed_.bucket, placed_.hash), 1);
+  EXPECT_EQ(way, 0u);
 }
 
 // In flight alone says nothing of the value: the entry was filled after that write was seen.
@@ -56,15 +72,13 @@ TEST_F(XdpFreshness, TheEpochKillsEveryEntryOfItsServer) {
   EXPECT_EQ(run(request).counter, CACHE_TX_HIT);
 }
 
-TEST_F(XdpFreshness, OnlyTheLow48BitsOfTheStampAreCompared) {
-  store().guard_of(placed_.hash).word = ~0ull << GUARD_FLIGHT_BITS;
+TEST_F(XdpFreshness, OnlyTheLow48BitsOfTheEpochAreCompared) {
+  store().server(0).global = ~0ull << GUARD_FLIGHT_BITS;
   expect_not_served(CACHE_PASS_DEAD);
-  placed_.entry->stamp_key |= (1ull << 44) - 1;
+  placed_.entry->epoch_key |= (1ull << 44) - 1;
   expect_served();
-  store().server(0).global = 1ull << GUARD_FLIGHT_BITS; /* the sum carries into bit 44 */
+  placed_.entry->epoch_key ^= 1ull << 43;
   expect_not_served(CACHE_PASS_DEAD);
-  placed_.entry->stamp_key += 1;
-  expect_served();
 }
 
 TEST_F(XdpFreshness, AnUnknownDeadlineIsNeverServed) {
@@ -151,19 +165,19 @@ TEST_F(XdpFreshness, WaysThatPointNowhereAreMisses) {
 }
 
 TEST_F(XdpFreshness, EntriesOfAnotherKeyLengthOrServerAreMisses) {
-  const std::uint64_t stamp_key = placed_.entry->stamp_key;
-  placed_.entry->stamp_key = stamp_key + (1ull << CACHE_STAMP_BITS);
+  const std::uint64_t epoch_key = placed_.entry->epoch_key;
+  placed_.entry->epoch_key = epoch_key + (1ull << CACHE_EPOCH_BITS);
   expect_not_served(CACHE_PASS_MISS);
-  placed_.entry->stamp_key = stamp_key + (1ull << 56);
+  placed_.entry->epoch_key = epoch_key + (1ull << 56);
   expect_not_served(CACHE_PASS_MISS);
-  placed_.entry->stamp_key = stamp_key;
+  placed_.entry->epoch_key = epoch_key;
   placed_.entry->text_len = 14; /* shorter than a VALUE line with this key can be */
   expect_not_served(CACHE_PASS_MISS);
 }
 
 // A dead entry and, in a later way, its successor: the dead one does not hide it.
 TEST_F(XdpFreshness, LooksBehindADeadEntry) {
-  store().guard_of(placed_.hash).word += GUARD_ARRIVE;
+  placed_.entry->epoch_key += 1;
   const auto successor = store().place({.key = "k", .data = "newer", .way = placed_.way + 1});
   expect_answer("k", successor.text);
   successor.entry->deadline = 1;

@@ -101,7 +101,7 @@ TEST_F(XdpMultiget, AnswersUpToTheLargestPayloadAndNotOneByteMore) {
 
 TEST_F(XdpMultiget, OneKeyThatCannotBeServedPassesAll) {
   const auto many = place_many(5);
-  const auto dead = store().place({.key = "dead", .data = "v", .stamp = 77});
+  const auto dead = store().place({.key = "dead", .data = "v", .epoch = 77});
   const auto expired = store().place({.key = "expired", .data = "v", .deadline = 1});
   for (const auto& [key, reason] : std::vector<std::pair<std::string, cache_counter>>{
            {"missing", CACHE_PASS_MISS}, {"dead", CACHE_PASS_DEAD}, {"expired", CACHE_PASS_EXPIRED}}) {

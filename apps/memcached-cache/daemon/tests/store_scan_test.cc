@@ -27,7 +27,7 @@ class StoreScanTest : public testing::Test {
     const std::uint64_t hash = hash_of(key, 99);
     const std::string text = "VALUE " + key + " 7 " + std::to_string(value.size()) + "\r\n" + value + "\r\n";
     entry header = {};
-    header.stamp_key = memory.current_stamp(1, hash) | key.size() << CACHE_STAMP_BITS | 1ull << 56;
+    header.epoch_key = guard_epoch(memory.servers[1].global) | key.size() << CACHE_EPOCH_BITS | 1ull << 56;
     header.deadline = deadline;
     header.text_len = static_cast<__u16>(text.size());
     std::memcpy(memory.log[1].byte + used, &header, sizeof header);
@@ -91,8 +91,8 @@ TEST_F(StoreScanTest, SaysWhyAnEntryIsNotServed) {
   memory.servers[1].hold = SERVER_DOWN;
   EXPECT_EQ(state("never"), "server held");
   memory.servers[1].hold = 0;
-  guard_of("never").word += GUARD_ARRIVE;
-  EXPECT_EQ(state("never"), "written since");
+  memory.servers[1].global += GUARD_ARRIVE;
+  EXPECT_EQ(state("never"), "flushed since");
 }
 
 TEST_F(StoreScanTest, ARecycledSegmentHoldsNothing) {
@@ -128,7 +128,7 @@ TEST_F(StoreScanTest, APassCountsEverything) {
     servable += now == "servable";
   }
   EXPECT_EQ(scan.totals().entries, 0u);
-  for (int i = 0; i < 100; i++) scan.step();
+  while (!scan.step()) continue;
   EXPECT_EQ(scan.totals().entries, stored);
   EXPECT_EQ(scan.totals().servable, servable);
   EXPECT_EQ(scan.totals().bytes, stored * std::string_view("VALUE k0 0 1\r\nv\r\n").size());
