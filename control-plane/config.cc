@@ -66,7 +66,7 @@ std::vector<Option> all_options(Config& c) {
       {"max-staleness", "DURATION", "longest that an item is served after it was read; 0: no cap", "1s",
        false, set_duration(c.max_staleness)},
       {"revalidate-after", "DURATION", "how often a hot item is shown to the server all the same; 0: never",
-       "10s", false, set_duration(c.revalidate_after)},
+       "60s", false, set_duration(c.revalidate_after)},
       {"allow", "PREFIX", "clients that may be answered from the kernel; without any: all", "", true,
        append_parsed(c.allow, parse_prefix)},
       {"rate-limit", "PPS", "replies a second to one source from the kernel; 0: no limit", "0", false,

@@ -57,7 +57,7 @@ static __always_inline __u8 passed_tick(const struct fill *fill, __u32 deadline)
 {
 	if (deadline == CACHE_DEADLINE_UNKNOWN)
 		return (__u8)(fill->now_ns >> TTL_ASK_SHIFT);
-	return (__u8)(fill->now_ns >> (fill->control->keepalive_shift & 63));
+	return cache_keepalive_tick(fill->now_ns, fill->value.key_hash, fill->control->keepalive_shift);
 }
 
 /* Writes the entry to its place. Returns 0 if the packet cannot be read. */

@@ -83,7 +83,7 @@ static __always_inline enum cache_counter add_part(struct scratch *scratch, cons
 	part->text_bytes = hit.text_bytes;
 	part->text_sum = hit.text_sum;
 	scratch->many.parts = index + 1;
-	scratch->many.keepalive_due |= (__u32)is_keepalive_due(config, world.coarse_ns, hit.passed);
+	scratch->many.keepalive_due |= (__u32)is_keepalive_due(config, world.coarse_ns, scratch->key.hash, hit.passed);
 	scratch->many.reply.payload_bytes += hit.text_bytes;
 	return scratch->many.reply.payload_bytes > CACHE_REPLY_MAX ? CACHE_PASS_TOO_LARGE : STEP_ON;
 }

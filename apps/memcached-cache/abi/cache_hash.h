@@ -34,6 +34,16 @@ static inline __u32 cache_bucket_index(__u64 hash, __u32 bucket_count)
 
 static inline __u64 cache_tag(__u64 hash) { return hash >> 54; }
 
+/*
+ * The tick of a key's keep-alive, 2^shift ns long. It begins at a moment of the key's own: else all of the cache
+ * would be due at once, and memcached would get all requests of that moment.
+ */
+static inline __u8 cache_keepalive_tick(__u64 now_ns, __u64 key_hash, __u32 shift)
+{
+	shift &= 63;
+	return (__u8)((now_ns + (key_hash & ((1ull << shift) - 1))) >> shift);
+}
+
 /* Slot of an address in cache_control.address (a power of two of slots). */
 static inline __u32 cache_address_slot(const __u32 addr_be[4], __u32 port_be, __u32 seed, __u32 slots)
 {

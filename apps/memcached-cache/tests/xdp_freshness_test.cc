@@ -220,7 +220,7 @@ TEST_F(XdpFreshness, PassesWhenBmcdIsGone) {
 TEST_F(XdpFreshness, KeepAlivePassesOneRequestPerTick) {
   constexpr std::uint32_t kShift = 42;
   control().keepalive_shift = kShift;
-  const auto tick = static_cast<std::uint8_t>(monotonic_ns() >> kShift);
+  const auto tick = cache_keepalive_tick(monotonic_ns(), placed_.hash, kShift);
   auto& passed = placed_.bucket->passed[placed_.way];
   passed = static_cast<std::uint8_t>(tick - 1);
   expect_not_served(CACHE_PASS_KEEPALIVE);
@@ -238,14 +238,16 @@ TEST_F(XdpFreshness, KeepAlivePassesOneRequestPerTick) {
 TEST_F(XdpFreshness, KeepAlivePassesAGetOfManyIfAnyKeyIsDue) {
   constexpr std::uint32_t kShift = 42;
   control().keepalive_shift = kShift;
-  const auto tick = static_cast<std::uint8_t>(monotonic_ns() >> kShift);
   const auto second = store().place({.key = "second", .data = "w"});
-  std::uint8_t* const ticks[] = {&placed_.bucket->passed[placed_.way], &second.bucket->passed[second.way]};
-  for (std::uint8_t* due : ticks) {
-    *ticks[0] = *ticks[1] = tick;
-    *due = static_cast<std::uint8_t>(tick - 1);
+  std::uint8_t* const passed[] = {&placed_.bucket->passed[placed_.way], &second.bucket->passed[second.way]};
+  const std::uint8_t ticks[] = {cache_keepalive_tick(monotonic_ns(), placed_.hash, kShift),
+                                cache_keepalive_tick(monotonic_ns(), second.hash, kShift)};
+  for (const int due : {0, 1}) {
+    *passed[0] = ticks[0];
+    *passed[1] = ticks[1];
+    *passed[due] = static_cast<std::uint8_t>(ticks[due] - 1);
     expect_no_answer("k second", CACHE_PASS_KEEPALIVE);
-    EXPECT_EQ(*due, tick);
+    EXPECT_EQ(*passed[due], ticks[due]);
     expect_answer("k second", placed_.text + second.text);
   }
 }
