@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 
@@ -32,12 +33,14 @@ class EventReader {
 
   static int take(void* self, void* data, std::size_t bytes);
   void wait();
+  void gather();
   void consume();
 
   boost::asio::io_context& loop_;
   std::function<void(const cache_event&)> handler_;
   std::unique_ptr<ring_buffer, RingFree> ring_;
   boost::asio::posix::stream_descriptor readable_;
+  boost::asio::steady_timer gather_;
   int left_ = 0;  // events that may still be taken in this turn of the loop
   Lifetime run_;
 };
