@@ -8,6 +8,7 @@
 #include <set>
 
 #include "apps/memcached-cache/abi/cache_hash.h"
+#include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/daemon/connection_reader.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
 #include "apps/memcached-cache/daemon/tests/plain_memory.h"
