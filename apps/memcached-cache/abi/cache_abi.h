@@ -167,6 +167,19 @@ struct lease {
 };
 CACHE_ABI_ASSERT(sizeof(struct lease) == 64, "lease is one cache line");
 
+/* ---- Sketch ------------------------------------------------------------------------------
+ * How often keys were asked for lately, of a sample of the gets: store/sketch.h has the rules. One cache line.
+ */
+#define SKETCH_SLOTS 21u
+#define SKETCH_COUNT_MAX 255u
+
+struct sketch_block {
+	__u16 tag[SKETCH_SLOTS];  /* writer: XDP, races harmless */
+	__u8 count[SKETCH_SLOTS]; /* 0: empty; writers: XDP, and bmcd, which halves them; races harmless */
+	__u8 reserved;
+};
+CACHE_ABI_ASSERT(sizeof(struct sketch_block) == 64, "sketch_block is one cache line");
+
 /* ---- Servers and addresses ---------------------------------------------------------------- */
 
 /* Why a server's entries may not be served now: any bit set means pass and do not lease. */
@@ -230,14 +243,18 @@ struct cache_control {
 	__u32 lease_mask;        /* leases - 1 */
 	__u32 address_seed;
 	__u32 keepalive_shift;   /* revalidate_after = 2^shift ns, the tick of bucket.passed; 0: off */
-	__u64 netns_cookie;      /* 0: not known on this kernel; then ports alone decide */
+	__u32 sample_one_of;     /* one get of so many is counted in the sketch; 0: none */
+	__u32 admit_from;        /* a key is stored from this count in the sketch on; 0: every key */
 	__u32 rate_limit_pps;    /* replies a second to one source; 0: no limit */
 	__u32 allow_list;        /* 1: only sources in map `allowed` are answered */
+	__u64 netns_cookie;      /* 0: not known on this kernel; then ports alone decide */
+	__u32 sketch_blocks;     /* elements of map `sketch` */
+	__u32 sample_keys_one_of; /* one of so many samples goes to bmcd with its key; 0: none */
 	__u32 interface[CACHE_INTERFACES_MAX]; /* ifindex of each served interface; 0 ends the list */
 	struct watched_port port[CACHE_PORTS_MAX]; /* the first unused one ends the list */
 	struct served_address address[CACHE_ADDRESSES_MAX];
 };
-CACHE_ABI_ASSERT(sizeof(struct cache_control) == 64 + CACHE_INTERFACES_MAX * 4 + CACHE_PORTS_MAX * 4 + CACHE_ADDRESSES_MAX * 20, "cache_control");
+CACHE_ABI_ASSERT(sizeof(struct cache_control) == 80 + CACHE_INTERFACES_MAX * 4 + CACHE_PORTS_MAX * 4 + CACHE_ADDRESSES_MAX * 20, "cache_control");
 
 /* ---- Counters ------------------------------------------------------------------------------
  * Every way out of every program, by name. Map `counters` is per CPU, one __u64 each.
@@ -279,6 +296,7 @@ CACHE_ABI_ASSERT(sizeof(struct cache_control) == 64 + CACHE_INTERFACES_MAX * 4 +
 	X(LEASE_AMBIGUOUS, "ingress", "lease", "ambiguous", "refused: an older datagram here is unanswered") \
 	X(LEASE_NOT_GET, "ingress", "lease", "not_get", "another datagram") \
 	X(LEASE_BUSY_SLOT, "ingress", "lease", "busy", "refused: slot in use by another CPU") \
+	X(LEASE_COLD, "ingress", "lease", "cold", "refused: the key is asked for too seldom") \
 	X(TCP_RETRANSMITTED, "ingress", "tcp", "retransmitted", "segment with nothing new") \
 	X(TCP_OUT_OF_ORDER, "ingress", "tcp", "out_of_order", "segment kept aside") \
 	X(LOST_OVERFLOW, "ingress", "lost", "side_buffer", "position lost: no room for early segments") \
@@ -304,7 +322,10 @@ CACHE_ABI_ASSERT(sizeof(struct cache_control) == 64 + CACHE_INTERFACES_MAX * 4 +
 	X(FILL_CONTENDED, "tc", "refuse", "contended", "another CPU took the way") \
 	X(COMPARE_EQUAL, "tc", "compare", "equal", "memcached's reply equals the entry") \
 	X(COMPARE_MISMATCH, "tc", "compare", "mismatch", "it differs: entry killed") \
-	X(EVENT_LOST, "tc", "event", "lost", "no room for a TTL request to bmcd")
+	X(EVENT_LOST, "tc", "event", "lost", "no room for a TTL request to bmcd") \
+	/* beside the way out of a get */ \
+	X(SAMPLE_TAKEN, "sample", "sample", "taken", "keys of gets counted in the sketch") \
+	X(SAMPLE_LOST, "sample", "sample", "lost", "no room for a key on its way to bmcd")
 
 enum cache_counter {
 #define CACHE_COUNTER_ENUM(name, where, verdict, reason, text) CACHE_##name,
@@ -338,5 +359,19 @@ struct cache_event {
 	__u8 key[CACHE_KEY_MAX + 6];
 };
 CACHE_ABI_ASSERT(sizeof(struct cache_event) == 40 + 256, "cache_event");
+
+/* ---- Samples: XDP -> bmcd (ring buffer `samples`), for `bmcctl top` -------------------------- */
+
+struct cache_sample {
+	__u64 key_hash;
+	__u32 text_bytes; /* of a hit: its VALUE line and data; else 0 */
+	__u32 deadline;   /* of a hit, CACHE_DEADLINE units */
+	__u8 server;
+	__u8 key_len;
+	__u8 hit;         /* 1: it was answered from the cache */
+	__u8 reserved[5];
+	__u8 key[CACHE_KEY_MAX + 6];
+};
+CACHE_ABI_ASSERT(sizeof(struct cache_sample) == 24 + 256, "cache_sample");
 
 #endif

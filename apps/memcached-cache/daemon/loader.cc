@@ -86,6 +86,7 @@ Result<void> Loader::size_maps() {
   if (done) done = resize(maps.segments, layout->segment_count);
   if (done) done = resize(maps.log_bytes, layout->segment_count);
   if (done) done = resize(maps.leases, layout->lease_count);
+  if (done) done = resize(maps.sketch, layout->sketch_count);
   return done;
 }
 

@@ -33,6 +33,7 @@ CACHE_ARRAY(segments, struct segment, 1);
 CACHE_ARRAY(log_bytes, struct log_segment, 1);
 CACHE_ARRAY(log_head, struct log_state, 1);
 CACHE_ARRAY(leases, struct lease, 1);
+CACHE_ARRAY(sketch, struct sketch_block, 1);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -52,6 +53,11 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 18);
+} samples __weak SEC(".maps");
 
 static __always_inline void count(enum cache_counter counter)
 {

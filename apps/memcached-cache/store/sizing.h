@@ -20,6 +20,7 @@ struct StoreLayout {
   std::uint32_t bucket_count = 0;
   std::uint32_t guard_count = 0;  // of guards and hints; a power of two
   std::uint32_t lease_count = 0;  // a power of two
+  std::uint32_t sketch_count = 0;
 
   // What the kernel allocates for them (each array in whole pages; with CAP_PERFMON, without which it
   // rounds every count up to a power of two).
@@ -27,7 +28,7 @@ struct StoreLayout {
     return pages(std::uint64_t{segment_count} * CACHE_SEGMENT_BYTES) +
            pages(segment_count * sizeof(segment)) + pages(bucket_count * sizeof(bucket)) +
            pages(guard_count * sizeof(guard)) + pages(guard_count * sizeof(ttl_hint)) +
-           pages(lease_count * sizeof(lease));
+           pages(lease_count * sizeof(lease)) + pages(sketch_count * sizeof(sketch_block));
   }
 
   static std::uint64_t pages(std::uint64_t bytes) { return (bytes + 4095) & ~std::uint64_t{4095}; }
@@ -40,16 +41,21 @@ struct StoreLayout {
 inline constexpr std::uint64_t kBucketBytesPerSegment =
     (CACHE_SEGMENT_BYTES / 88) * 156 / 100 / CACHE_BUCKET_WAYS * sizeof(bucket);  // 169,920
 
-// A guard and its hint are 48 bytes: 2.3 % of the memory. Some 20 keys of that size share one, so a write
-// also refuses what is stored of the other 19. Twice as many guards would leave less than 65 % payload.
-inline constexpr std::uint64_t kBytesPerGuard = 2048;
+// A guard and its hint are 48 bytes: 1.2 % of the memory. Some 40 keys of that size share one. What is stored of
+// the others is lost with a write to one of them, or their fills meanwhile; more guards would leave less than
+// 65 % payload.
+inline constexpr std::uint64_t kBytesPerGuard = 4096;
+
+// A block counts 21 keys, 1 % of the memory: three keys for each item of 1000 bytes that fits, which is what the
+// choice of the most asked for needs; for items of 88 bytes one key for three, which still keeps a scan out.
+inline constexpr std::uint64_t kBytesPerSketchBlock = 6144;
 
 // Two requests awaiting their replies at the same time in one slot cost one of them its fill, no more.
 inline constexpr std::uint64_t kBytesPerLease = 32768;
 
 // A limit that holds: bytes() of the result is at most `memory_bytes`.
 inline Result<StoreLayout> size_store(std::uint64_t memory_bytes) {
-  constexpr std::uint64_t kPageRounding = 6 * 4096;  // one page for each array
+  constexpr std::uint64_t kPageRounding = 7 * 4096;  // one page for each array
   constexpr std::uint64_t kPerSegment = CACHE_SEGMENT_BYTES + sizeof(segment) + kBucketBytesPerSegment;
   StoreLayout layout;
   const auto count = [memory_bytes](std::uint64_t bytes_each, std::uint64_t least, std::uint64_t most) {
@@ -57,8 +63,10 @@ inline Result<StoreLayout> size_store(std::uint64_t memory_bytes) {
   };
   layout.guard_count = count(kBytesPerGuard, 1u << 12, 1u << 20);
   layout.lease_count = count(kBytesPerLease, 1u << 12, 1u << 16);
+  layout.sketch_count =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(memory_bytes / kBytesPerSketchBlock, 1u << 17));
   const std::uint64_t fixed = kPageRounding + layout.guard_count * (sizeof(guard) + sizeof(ttl_hint)) +
-                              layout.lease_count * sizeof(lease);
+                              layout.lease_count * sizeof(lease) + layout.sketch_count * sizeof(sketch_block);
   constexpr std::uint64_t kLeast = 4u << 20;
   if (memory_bytes < kLeast) {
     return Error{EINVAL, "memory " + std::to_string(memory_bytes) + " bytes is too little: give at least " +
