@@ -7,6 +7,7 @@
 #include "xdp/cache/answer.bpf.h"
 #include "xdp/cache/multiget.bpf.h"
 #include "xdp/cache/request.bpf.h"
+#include "xdp/cache/sample.bpf.h"
 
 SEC("xdp.frags")
 int cache_get(struct xdp_md *ctx)
@@ -21,6 +22,7 @@ int cache_get(struct xdp_md *ctx)
 	out = out ?: read_request(ctx, &request);
 	out = out ?: look_up(&request, &hit);
 	out = out ?: send_reply(ctx, &request, &hit);
+	sample_key(request.config, out);
 	out = out == STEP_MANY_KEYS ? (enum cache_counter)cache_answer_many(ctx) : out;
 	count(out);
 	return out == CACHE_TX_HIT ? XDP_TX : XDP_PASS;

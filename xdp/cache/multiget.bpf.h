@@ -11,6 +11,7 @@
 #include "apps/memcached-cache/store/lookup.h"
 #include "xdp/cache/answer.bpf.h"
 #include "xdp/cache/request.bpf.h"
+#include "xdp/cache/sample.bpf.h"
 #include "xdp/cache/scratch.bpf.h"
 #include "xdp/lib/checksum.bpf.h"
 
@@ -115,6 +116,7 @@ __noinline int cache_find_part(__u32 index)
 		return CACHE_PASS_MALFORMED;
 	scratch->many.position = end + 1;
 	out = add_part(scratch, config, server, index);
+	sample_key(config, out);
 	return out ?: is_last ? STEP_LAST_KEY : STEP_ON;
 }
 

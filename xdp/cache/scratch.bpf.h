@@ -72,6 +72,7 @@ struct many {
 struct scratch {
 	struct cache_key key;
 	__u64 barrier;
+	__u64 random; /* state of the sample's generator; anything */
 	__u8 trailer[16];
 	struct many many;
 	__u8 request[REQUEST_BYTES];

@@ -364,14 +364,12 @@ CACHE_ABI_ASSERT(sizeof(struct cache_event) == 40 + 256, "cache_event");
 
 struct cache_sample {
 	__u64 key_hash;
-	__u32 text_bytes; /* of a hit: its VALUE line and data; else 0 */
-	__u32 deadline;   /* of a hit, CACHE_DEADLINE units */
 	__u8 server;
 	__u8 key_len;
-	__u8 hit;         /* 1: it was answered from the cache */
+	__u8 hit;         /* 1: answered from the cache; of a get of many: found there */
 	__u8 reserved[5];
 	__u8 key[CACHE_KEY_MAX + 6];
 };
-CACHE_ABI_ASSERT(sizeof(struct cache_sample) == 24 + 256, "cache_sample");
+CACHE_ABI_ASSERT(sizeof(struct cache_sample) == 16 + 256, "cache_sample");
 
 #endif

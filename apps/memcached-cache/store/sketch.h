@@ -21,11 +21,7 @@
 #define BMC_STORE_SKETCH_H
 
 #include "apps/memcached-cache/abi/cache_abi.h"
-#include "apps/memcached-cache/coherence/shared_atomic.h"
-
-#define SKETCH_PLACE_BITS 5u /* of a slot's number */
-#define SKETCH_PLACE_MASK ((1u << SKETCH_PLACE_BITS) - 1)
-CACHE_ABI_ASSERT(SKETCH_SLOTS <= SKETCH_PLACE_MASK, "a slot's number");
+#include "apps/memcached-cache/coherence/guard.h"
 
 /*
  * Guard, bucket and tag of an entry use all bits of the hash already; multiplied again, its upper half
@@ -39,67 +35,61 @@ static __always_inline __u32 sketch_block_index(__u64 key_hash, __u32 block_coun
 }
 
 /* The bits below those that choose the block. */
-static __always_inline __u16 sketch_tag(__u64 key_hash) { return (__u16)(sketch_mix(key_hash) >> 16); }
+static __always_inline __u32 sketch_tag(__u64 key_hash) { return sketch_mix(key_hash) >> 16 & 0xffff; }
 
 static __always_inline __u32 sketch_count_at(const struct sketch_block *block, __u32 slot)
 {
 	return *(const volatile __u8 *)&block->count[slot];
 }
 
-/* A key's slot if `found`; else the one with the least count. */
-struct sketch_place {
-	__u32 slot;
-	__u32 count; /* in it */
-	__u32 found;
-};
+/* What sketch_find() answers: the key's slot with its count, or the slot with the least count and 0 for FOUND. */
+#define SKETCH_SLOT_BITS 5u
+#define SKETCH_COUNT_BITS 8u
+#define SKETCH_FOUND (1u << (SKETCH_SLOT_BITS + SKETCH_COUNT_BITS))
+CACHE_ABI_ASSERT(SKETCH_SLOTS <= 1u << SKETCH_SLOT_BITS && SKETCH_COUNT_MAX < 1u << SKETCH_COUNT_BITS, "sketch_find");
 
-static __always_inline struct sketch_place sketch_find(const struct sketch_block *block, __u16 tag)
+static __always_inline __u32 sketch_found_slot(__u32 found) { return found & ((1u << SKETCH_SLOT_BITS) - 1); }
+
+static __always_inline __u32 sketch_found_count(__u32 found) { return found >> SKETCH_SLOT_BITS & SKETCH_COUNT_MAX; }
+
+/* One number, so that the verifier need not follow each slot further than to the end of this function. */
+COHERENCE_FUNCTION __u32 sketch_find(const struct sketch_block *block, __u32 tag)
 {
-	struct sketch_place place = {};
-	__u32 least = ~0u, i;
+	__u32 least = SKETCH_FOUND, i;
 
+	if (!block)
+		return 0;
 #pragma GCC unroll 1
 	for (i = 0; i < SKETCH_SLOTS; i++) {
-		/* Count and slot in one number; opaque, so that the verifier does not follow each. */
-		__u32 here = sketch_count_at(block, i) << SKETCH_PLACE_BITS | i;
+		__u32 here = sketch_count_at(block, i) << SKETCH_SLOT_BITS | i;
 
-		asm volatile("" : "+r"(here));
-		if (*(const volatile __u16 *)&block->tag[i] == tag && here > SKETCH_PLACE_MASK) {
-			least = here;
-			place.found = 1;
-			break;
-		}
+		if (*(const volatile __u16 *)&block->tag[i] == tag && sketch_found_count(here))
+			return SKETCH_FOUND | here;
 		least = here < least ? here : least;
 	}
-	place.count = least >> SKETCH_PLACE_BITS;
-	place.slot = least & SKETCH_PLACE_MASK;
-	if (place.slot >= SKETCH_SLOTS)
-		place.slot = 0;
-	asm volatile("" : "+r"(place.slot));
-	return place;
+	return least;
 }
 
 /* How often the key was counted; 0 if it has no slot. */
 static __always_inline __u32 sketch_estimate(const struct sketch_block *block, __u64 key_hash)
 {
-	struct sketch_place place = sketch_find(block, sketch_tag(key_hash));
+	__u32 found = sketch_find(block, sketch_tag(key_hash));
 
-	return place.found ? place.count : 0;
+	return found & SKETCH_FOUND ? sketch_found_count(found) : 0;
 }
 
 /* Counts the key once more. `random`: 32 bits. */
 static __always_inline void sketch_add(struct sketch_block *block, __u64 key_hash, __u32 random)
 {
-	__u16 tag = sketch_tag(key_hash);
-	struct sketch_place place = sketch_find(block, tag);
+	__u32 tag = sketch_tag(key_hash), found = sketch_find(block, tag);
+	__u32 count = sketch_found_count(found), slot = sketch_found_slot(found);
 
-	if (!place.found) {
-		if ((__u64)random * (place.count + 1) >> 32)
-			return;
-		*(volatile __u16 *)&block->tag[place.slot] = tag;
-	}
-	if (place.count < SKETCH_COUNT_MAX)
-		*(volatile __u8 *)&block->count[place.slot] = (__u8)(place.count + 1);
+	if (slot >= SKETCH_SLOTS || (!(found & SKETCH_FOUND) && (__u64)random * (count + 1) >> 32))
+		return;
+	if (!(found & SKETCH_FOUND))
+		*(volatile __u16 *)&block->tag[slot] = (__u16)tag;
+	if (count < SKETCH_COUNT_MAX)
+		*(volatile __u8 *)&block->count[slot] = (__u8)(count + 1);
 }
 
 /* Ages a block: bmcd, for all of them, while the programs go on counting. */

@@ -21,6 +21,7 @@
 
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/abi/cache_hash.h"
+#include "apps/memcached-cache/store/sketch.h"
 #include "apps/memcached-cache/tests/packet_builder.h"
 #include "xdp/lib/checksum.bpf.h"
 
@@ -32,6 +33,7 @@ struct StoreSizes {
   std::uint32_t buckets = 64;
   std::uint32_t segments = 2;
   std::uint32_t leases = 256;  // a power of two
+  std::uint32_t sketch = 16;
 };
 
 // What to put into the store. Unset: as a correct fill of now would have it.
@@ -147,7 +149,8 @@ class CacheStore {
   static void set_sizes(bpf_object* object, const StoreSizes& sizes) {
     const std::pair<const char*, std::uint32_t> maps[] = {
         {"guards", sizes.guards},     {"hints", sizes.guards},       {"buckets", sizes.buckets},
-        {"segments", sizes.segments}, {"log_bytes", sizes.segments}, {"leases", sizes.leases}};
+        {"segments", sizes.segments}, {"log_bytes", sizes.segments}, {"leases", sizes.leases},
+        {"sketch", sizes.sketch}};
     for (const auto& [name, entries] : maps) {
       bpf_map* map = bpf_object__find_map_by_name(object, name);
       if (map != nullptr && bpf_map__set_max_entries(map, entries) != 0) throw std::runtime_error(name);
@@ -161,6 +164,7 @@ class CacheStore {
         buckets_(object, "buckets"),
         segments_(object, "segments"),
         log_(object, "log_bytes"),
+        sketch_(object, "sketch"),
         counters_fd_(bpf_object__find_map_fd_by_name(object, "counters")) {
     reset();
   }
@@ -172,6 +176,7 @@ class CacheStore {
     guards_.clear();
     buckets_.clear();
     segments_.clear();
+    sketch_.clear();
     served_.clear();
     control().abi_version = CACHE_ABI_VERSION;
     control().mode = CACHE_MODE_SERVE;
@@ -180,6 +185,7 @@ class CacheStore {
     control().bucket_count = buckets_.count();
     control().segment_count = segments_.count();
     control().guard_mask = guards_.count() - 1;
+    control().sketch_blocks = sketch_.count();
     for (std::uint32_t i = 0; i < CACHE_SERVERS_MAX; ++i) server(i).hash_seed = 0x9e3779b97f4a7c15u * (i + 1);
   }
 
@@ -245,6 +251,9 @@ class CacheStore {
   struct segment& segment(std::uint32_t index) {
     return segments_[index];
   }
+  sketch_block& sketch_of(std::uint64_t hash) {
+    return sketch_[sketch_block_index(hash, control().sketch_blocks)];
+  }
   std::uint8_t* log(std::uint32_t segment_index) { return log_[segment_index].byte; }
   guard* guards() { return &guards_[0]; }
   bucket* buckets() { return &buckets_[0]; }
@@ -304,6 +313,7 @@ class CacheStore {
   MappedArray<bucket> buckets_;
   MappedArray<struct segment> segments_;
   MappedArray<LogSegment> log_;
+  MappedArray<sketch_block> sketch_;
   int counters_fd_;
   std::vector<served_address> served_;
 };

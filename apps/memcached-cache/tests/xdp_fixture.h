@@ -43,6 +43,7 @@ class XdpProgram {
   int fd() const { return bpf_program__fd(skeleton_->progs.cache_get); }
   int allowed_fd() const { return bpf_map__fd(skeleton_->maps.allowed); }
   int sources_fd() const { return bpf_map__fd(skeleton_->maps.sources); }
+  int samples_fd() const { return bpf_map__fd(skeleton_->maps.samples); }
   CacheStore& store() { return *store_; }
 
  private:

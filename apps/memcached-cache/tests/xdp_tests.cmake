@@ -5,7 +5,7 @@ add_executable(xdp_bench xdp_bench.cc)
 target_link_libraries(xdp_bench PRIVATE bmc_options cache_xdp xdp_bench_bpf)
 
 add_executable(xdp_bpf_test xdp_hit_test.cc xdp_pass_test.cc xdp_freshness_test.cc xdp_source_test.cc
-  xdp_multiget_test.cc xdp_torn_test.cc xdp_counters_test.cc
+  xdp_multiget_test.cc xdp_sample_test.cc xdp_torn_test.cc xdp_counters_test.cc
   xdp_differential_test.cc)
 target_link_libraries(xdp_bpf_test PRIVATE bmc_options cache_xdp GTest::gtest_main Threads::Threads)
 gtest_discover_tests(xdp_bpf_test PROPERTIES LABELS bpf TIMEOUT 120 DISCOVERY_TIMEOUT 30)
