@@ -9,9 +9,11 @@
 #include <deque>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
+#include "apps/memcached-cache/daemon/admission.h"
 #include "apps/memcached-cache/daemon/audit.h"
 #include "apps/memcached-cache/daemon/cache_metrics.h"
 #include "apps/memcached-cache/daemon/control_requests.h"
@@ -68,6 +70,7 @@ class CacheApp::Running {
     sweeper_.emplace(loader_.sweep_fd());
     scan_.emplace(memory);
     counters_.emplace(memory);
+    admission_.emplace(std::span(&memory.sketch[0], memory.sketch.size()));
     servers_.emplace(ServerTable::Parts{context_.loop, memory, *sweeper_, sockets_, context_.config});
     audit_.emplace(Audit::Parts{context_.loop, memory, *sweeper_, sockets_, *servers_, context_.config});
     lost_log_.emplace(memory, *servers_);
@@ -100,7 +103,8 @@ class CacheApp::Running {
   }
 
   CacheView view() {
-    return {context_.config, loader_, loader_.memory(), *servers_, *audit_, *scan_, *counters_, *sweeper_};
+    return {context_.config, loader_,    loader_.memory(), *servers_,  *audit_,
+            *scan_,          *counters_, *sweeper_,        *admission_};
   }
 
   control::ModeReply set_mode(std::uint32_t mode) {
@@ -201,6 +205,7 @@ class CacheApp::Running {
   void beat() {
     const std::uint64_t now = monotonic_ns();
     publish(loader_.memory().control().heartbeat_ns, now);
+    admit(now);
     if (now - watched_ns_ >= kSecondNs) watch(now);
     timer_.expires_after(duration(kHeartbeatNs));
     timer_.async_wait(run_.guard([this](const boost::system::error_code& code) {
@@ -214,6 +219,23 @@ class CacheApp::Running {
     scan_timer_.async_wait(run_.guard([this](const boost::system::error_code& code) {
       if (!code) scan();
     }));
+  }
+
+  void admit(std::uint64_t now) {
+    CacheMemory& memory = loader_.memory();
+    Admission::Seen seen;
+    seen.now_ns = now;
+    seen.segments = memory.segments.size();
+    seen.recycled = observe(memory.log_head[0].recycled);
+    if (const std::uint32_t current = observe(memory.log_head[0].current); current < seen.segments)
+      seen.used = std::min(observe(memory.segments[current].used), CACHE_SEGMENT_BYTES);
+    seen.fills = counters_->counter(CACHE_FILL_OK);
+    seen.sampled = counters_->counter(CACHE_SAMPLE_TAKEN);
+    // Above two thirds of the ways entries begin to take each other's.
+    seen.entries_most = std::uint64_t{memory.buckets.size()} * CACHE_BUCKET_WAYS * 2 / 3;
+    const Admission::Choice choice = admission_->step(seen);
+    publish(memory.control().sample_one_of, choice.sample_one_of);
+    publish(memory.control().admit_from, choice.admit_from);
   }
 
   // Once a second: rates for the status line, and the entries that were wrong.
@@ -250,6 +272,7 @@ class CacheApp::Running {
   std::optional<Sweeper> sweeper_;
   std::optional<StoreScan> scan_;
   std::optional<CounterReader> counters_;
+  std::optional<Admission> admission_;
   std::optional<ServerTable> servers_;
   std::optional<Audit> audit_;
   std::optional<LostLog> lost_log_;

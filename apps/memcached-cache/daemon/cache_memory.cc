@@ -55,9 +55,12 @@ Result<CacheMemory> CacheMemory::map(const bpf_object& object) {
   if (done) done = map_array(object, "buckets", memory.buckets);
   if (done) done = map_array(object, "segments", memory.segments);
   if (done) done = map_array(object, "log_bytes", memory.log);
+  if (done) done = map_array(object, "log_head", memory.log_head);
+  if (done) done = map_array(object, "sketch", memory.sketch);
   if (done) done = find_map(object, "counters", memory.counters_fd);
   if (done) done = find_map(object, "miss_path_ns", memory.miss_path_fd);
   if (done) done = find_map(object, "events", memory.events_fd);
+  if (done) done = find_map(object, "samples", memory.samples_fd);
   if (done) done = find_map(object, "connections", memory.connections_fd);
   if (done) done = find_map(object, "udp_writes", memory.udp_writes_fd);
   if (done) done = find_map(object, "server_sockets", memory.server_sockets_fd);

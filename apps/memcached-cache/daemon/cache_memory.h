@@ -29,9 +29,12 @@ struct CacheMemory {
   MappedArray<bucket> buckets;
   MappedArray<segment> segments;
   MappedArray<LogSegment> log;
+  MappedArray<log_state> log_head;
+  MappedArray<sketch_block> sketch;
   int counters_fd = -1;
   int miss_path_fd = -1;
   int events_fd = -1;
+  int samples_fd = -1;
   int connections_fd = -1;
   int udp_writes_fd = -1;
   int server_sockets_fd = -1;

@@ -78,6 +78,12 @@ void collect_store(const CacheView& cache, Families& families) {
   FamilyBuilder(families, "bmcd_guards_in_flight",
                 "Guards with a write in flight, as counted in the background", MetricType::Gauge)
       .add(totals.guards_in_flight);
+  FamilyBuilder(families, "bmcd_log_recycled_total", "Segments of the log begun anew, first uses included",
+                MetricType::Counter)
+      .add(observe(cache.memory.log_head[0].recycled));
+  FamilyBuilder(families, "bmcd_admit_from",
+                "Samples from which on a key is stored; 0: everything, the log has room", MetricType::Gauge)
+      .add(cache.admission.choice().admit_from);
 }
 
 void collect_state(const CacheView& cache, Families& families) {

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "apps/memcached-cache/daemon/admission.h"
 #include "apps/memcached-cache/daemon/audit.h"
 #include "apps/memcached-cache/daemon/counters.h"
 #include "apps/memcached-cache/daemon/loader.h"
@@ -25,6 +26,7 @@ struct CacheView {
   StoreScan& scan;
   CounterReader& counters;
   Sweeper& sweeper;
+  Admission& admission;
 };
 
 // bmcd_*: no key of an item is ever a label.

@@ -44,6 +44,7 @@ class CounterReader {
   explicit CounterReader(const CacheMemory& memory);
 
   CounterSnapshot counters() const;
+  std::uint64_t counter(cache_counter counter) const { return sum(memory_.counters_fd, counter); }
   // Bucket i: from 2^i up to 2^(i+1) nanoseconds; the last one has no end.
   MissPathHistogram miss_path() const;
 

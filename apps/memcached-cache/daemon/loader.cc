@@ -118,6 +118,10 @@ Result<void> Loader::prepare(bool adopted) {
   control.bucket_count = memory_.buckets.size();
   control.segment_count = memory_.segments.size();
   control.guard_mask = memory_.guards.size() - 1;
+  control.sketch_blocks = memory_.sketch.size();
+  publish(control.sample_one_of, 0);
+  publish(control.sample_keys_one_of, 0);
+  publish(control.admit_from, 0);
   control.lease_mask = bpf_map__max_entries(bpf_object__find_map_by_name(objects_->host->obj, "leases")) - 1;
   control.keepalive_shift = keepalive_shift(config_.revalidate_after);
   control.netns_cookie = objects_->host->rodata->use_netns_cookie ? netns_cookie() : 0;
