@@ -47,7 +47,7 @@ class App {
   // Programs, links and maps stay pinned and attached. May be called after a failed start(), and twice.
   virtual void stop() = 0;
 
-  // Answers a request of bmcctl: status, stats, get, invalidate, mode, audit (probe and detach are the
+  // Answers a request of bmcctl: status, stats, get, invalidate, mode, audit, top (probe and detach are the
   // daemon's). For `status` the daemon fills in its own fields afterwards. An Error becomes the reply's
   // code and text; use ENOTSUP for a request the application does not know.
   virtual Result<control::Response> control(const control::Request& request) = 0;

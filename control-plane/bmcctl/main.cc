@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bmcctl: the command line of a running bmcd. One request, one answer, for people or as JSON.
 #include <net/if.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "control-plane/bmcctl/show.h"
+#include "control-plane/bmcctl/top.h"
 #include "control-plane/bpf_object.h"
 #include "control-plane/control_client.h"
 #include "control-plane/probe.h"
@@ -25,6 +27,7 @@ struct Arguments {
   bool json = false, all = false, version = false;
   std::string key, mode;
   std::vector<std::string> ifaces;
+  bmc::TopOptions top;
 
   Arguments() {
     app.add_option("--control", socket, "bmcd's socket")->type_name("PATH")->capture_default_str();
@@ -49,6 +52,21 @@ struct Arguments {
     probe->add_option("--iface", ifaces, "interface to look at; repeatable")->type_name("NAME");
     probe->add_option("--pin", pin, "where bmcd will pin")->type_name("PATH")->capture_default_str();
     app.add_subcommand("audit", "what is exposed to whom, in plain words");
+    add_top();
+  }
+
+  void add_top() {
+    auto* command = app.add_subcommand(
+        "top",
+        "the keys that clients of the served interfaces ask for most; rates are estimates from a sample");
+    command->add_option("--seconds", top.seconds, "how long to count")
+        ->check(CLI::Range(0.1, 60.0))
+        ->capture_default_str();
+    command->add_option("--count", top.count, "how many keys to show")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    command->add_flag("--hash", top.hashed, "show hashes of the keys instead of the keys");
+    command->add_flag("--watch", top.watch, "again and again, until Ctrl-C");
   }
 };
 
@@ -118,12 +136,26 @@ int show(const Arguments& arguments, const bmc::control::Response& response) {
   return bmc::is_good(response) ? kGood : kRefused;
 }
 
+int run_top(const Arguments& arguments) {
+  bmc::TopOptions options = arguments.top;
+  options.socket = arguments.socket;
+  const bool clear = options.watch && !arguments.json && ::isatty(STDOUT_FILENO) == 1;
+  int status = kGood;
+  const auto done = bmc::watch_top(options, [&](const bmc::control::Response& response) {
+    if (clear) std::fputs("\x1b[H\x1b[2J", stdout);
+    status = show(arguments, response);
+    return std::fflush(stdout) == 0 && response.code() == 0;
+  });
+  return done ? status : complain(done.error().what, kNotRunning);
+}
+
 int run(const Arguments& arguments) {
   const auto commands = arguments.app.get_subcommands();
   if (commands.empty()) return complain("no command given; bmcctl --help lists them", kUsage);
   const std::string command = commands.front()->get_name();
   if (command == "invalidate" && !arguments.all && arguments.key.empty())
     return complain("invalidate needs a key, or --all", kUsage);
+  if (command == "top") return run_top(arguments);
   auto client = bmc::ControlClient::connect(arguments.socket);
   if (!client && command == "probe") return show(arguments, probe_here(arguments));
   if (!client) return complain(client.error().what, kNotRunning);

@@ -116,6 +116,32 @@ std::string show(const control::AuditReply& audit) {
   return text;
 }
 
+std::string key_of(const control::HotKey& hot) {
+  char hash[32];
+  std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(hot.hash()));
+  return hot.key().empty() ? hash : printable(hot.key());
+}
+
+std::string show(const control::TopReply& top) {
+  char line[160];
+  std::snprintf(line, sizeof line, "%.0f keys/s, estimated from %llu samples in %.1f s\n",
+                top.requests_per_s(), static_cast<unsigned long long>(top.samples()), top.seconds());
+  std::string text = line;
+  if (top.keys().empty()) return text;
+  const bool one_server = std::all_of(top.keys().begin(), top.keys().end(), [&](const control::HotKey& each) {
+    return each.server() == top.keys(0).server();
+  });
+  text += "  requests/s  kernel   bytes         TTL  key\n";
+  for (const auto& each : top.keys()) {
+    const std::string bytes = each.cached() ? std::to_string(each.bytes()) : "-";
+    const std::string ttl = !each.cached() ? "-" : each.expires() ? seconds(each.expires_in_s()) : "never";
+    std::snprintf(line, sizeof line, "%12.1f  %4.0f %%  %6s  %10s  ", each.requests_per_s(),
+                  100 * each.kernel_share(), bytes.c_str(), ttl.c_str());
+    text += line + key_of(each) + (one_server ? "" : "  at " + each.server()) + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 const char* to_string(control::Mode mode) {
@@ -150,6 +176,8 @@ std::string show_text(const control::Response& response, const std::string& key)
       return show(response.probe());
     case control::Response::kAudit:
       return show(response.audit());
+    case control::Response::kTop:
+      return show(response.top());
     case control::Response::KIND_NOT_SET:
       break;
   }

@@ -38,6 +38,43 @@ TEST(Show, MissingKeyIsNotGood) {
   EXPECT_TRUE(is_good(response));
 }
 
+TEST(Show, HotKeysAsATable) {
+  control::Response response;
+  control::TopReply& top = *response.mutable_top();
+  top.set_seconds(5);
+  top.set_requests_per_s(1234);
+  top.set_samples(617);
+  EXPECT_EQ(show_text(response, ""), "1234 keys/s, estimated from 617 samples in 5.0 s\n");
+  const auto add = [&](const std::string& key, double rate) {
+    control::HotKey& hot = *top.add_keys();
+    hot.set_key(key);
+    hot.set_hash(0xabc);
+    hot.set_server("10.0.0.1:11211");
+    hot.set_requests_per_s(rate);
+    return &hot;
+  };
+  control::HotKey* first = add("a\x1b[2J", 1000);
+  first->set_kernel_share(0.987);
+  first->set_cached(true);
+  first->set_bytes(32);
+  add("b", 20.5);
+  control::HotKey* last = add("c", 2);
+  last->set_cached(true);
+  last->set_expires(true);
+  last->set_expires_in_s(59.5);
+  EXPECT_EQ(show_text(response, ""),
+            "1234 keys/s, estimated from 617 samples in 5.0 s\n"
+            "  requests/s  kernel   bytes         TTL  key\n"
+            "      1000.0    99 %      32       never  a\\x1b[2J\n"
+            "        20.5     0 %       -           -  b\n"
+            "         2.0     0 %       0      59.5 s  c\n");
+  last->set_server("10.0.0.1:11212");
+  first->clear_key();
+  EXPECT_NE(show_text(response, "").find("  c  at 10.0.0.1:11212\n"), std::string::npos);
+  EXPECT_NE(show_text(response, "").find("  0000000000000abc  at 10.0.0.1:11211\n"), std::string::npos);
+  EXPECT_TRUE(is_good(response));
+}
+
 TEST(Show, ProbeEndsWithItsVerdict) {
   control::Response response;
   auto* check = response.mutable_probe()->add_checks();

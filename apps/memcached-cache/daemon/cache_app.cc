@@ -19,6 +19,7 @@
 #include "apps/memcached-cache/daemon/control_requests.h"
 #include "apps/memcached-cache/daemon/counters.h"
 #include "apps/memcached-cache/daemon/events.h"
+#include "apps/memcached-cache/daemon/hot_keys.h"
 #include "apps/memcached-cache/daemon/lifetime.h"
 #include "apps/memcached-cache/daemon/loader.h"
 #include "apps/memcached-cache/daemon/lost_log.h"
@@ -71,6 +72,7 @@ class CacheApp::Running {
     scan_.emplace(memory);
     counters_.emplace(memory);
     admission_.emplace(std::span(&memory.sketch[0], memory.sketch.size()));
+    hot_keys_.emplace(context_.loop, memory, *counters_);
     servers_.emplace(ServerTable::Parts{context_.loop, memory, *sweeper_, sockets_, context_.config});
     audit_.emplace(Audit::Parts{context_.loop, memory, *sweeper_, sockets_, *servers_, context_.config});
     lost_log_.emplace(memory, *servers_);
@@ -98,6 +100,7 @@ class CacheApp::Running {
       publish(loader_.memory().control().heartbeat_ns, 0);
     }
     events_.stop();
+    if (hot_keys_) hot_keys_->stop();
     if (audit_) audit_->stop();
     if (servers_) servers_->stop();
   }
@@ -106,6 +109,8 @@ class CacheApp::Running {
     return {context_.config, loader_,    loader_.memory(), *servers_,  *audit_,
             *scan_,          *counters_, *sweeper_,        *admission_};
   }
+
+  HotKeyWatch& hot_keys() { return *hot_keys_; }
 
   control::ModeReply set_mode(std::uint32_t mode) {
     control::ModeReply reply;
@@ -234,7 +239,7 @@ class CacheApp::Running {
     // Above two thirds of the ways entries begin to take each other's.
     seen.entries_most = std::uint64_t{memory.buckets.size()} * CACHE_BUCKET_WAYS * 2 / 3;
     const Admission::Choice choice = admission_->step(seen);
-    publish(memory.control().sample_one_of, choice.sample_one_of);
+    hot_keys_->set_other_rate(choice.sample_one_of);
     publish(memory.control().admit_from, choice.admit_from);
   }
 
@@ -273,6 +278,7 @@ class CacheApp::Running {
   std::optional<StoreScan> scan_;
   std::optional<CounterReader> counters_;
   std::optional<Admission> admission_;
+  std::optional<HotKeyWatch> hot_keys_;
   std::optional<ServerTable> servers_;
   std::optional<Audit> audit_;
   std::optional<LostLog> lost_log_;
@@ -325,6 +331,12 @@ Result<control::Response> CacheApp::control(const control::Request& request) {
       Result<control::InvalidateReply> reply = invalidate(view, request.invalidate());
       if (!reply) return std::move(reply).error();
       *response.mutable_invalidate() = *std::move(reply);
+      return response;
+    }
+    case control::Request::kTop: {
+      Result<control::TopReply> reply = top_keys(view, running_->hot_keys(), request.top());
+      if (!reply) return std::move(reply).error();
+      *response.mutable_top() = *std::move(reply);
       return response;
     }
     case control::Request::kMode: {

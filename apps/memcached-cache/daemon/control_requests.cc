@@ -301,4 +301,56 @@ Result<control::InvalidateReply> invalidate(const CacheView& cache,
   return reply;
 }
 
+namespace {
+
+// Longer windows would keep the programs sampling for somebody who went.
+constexpr double kTopSecondsMost = 60;
+constexpr std::uint32_t kTopKeysMost = 1000;
+
+void describe_hot_key(const CacheView& cache, const HotKeyReport& report, const HotKey& hot, bool hashed,
+                      control::HotKey& reply) {
+  if (!hashed) reply.set_key(hot.key);
+  reply.set_hash(hot.key_hash);
+  if (const Server* server = cache.servers.find(hot.server); server != nullptr)
+    reply.set_server(name_of(*server));
+  reply.set_requests_per_s(report.rate_of(hot));
+  reply.set_kernel_share(static_cast<double>(hot.hits) / static_cast<double>(hot.samples));
+  if (hot.server >= CACHE_SERVERS_MAX) return;
+  const std::optional<StoredEntry> stored = find_entry(cache.memory, hot.server, hot.key);
+  const std::uint64_t now = monotonic_ns();
+  control::Entry entry;
+  if (!stored || !judge_entry(cache.memory, *stored, now).servable || !split_text(*stored, entry)) return;
+  reply.set_cached(true);
+  reply.set_bytes(static_cast<std::uint32_t>(entry.value().size()));
+  if (stored->deadline == CACHE_DEADLINE_NEVER) return;
+  const std::uint64_t deadline = static_cast<std::uint64_t>(stored->deadline) << CACHE_DEADLINE_SHIFT;
+  reply.set_expires(true);
+  reply.set_expires_in_s(static_cast<double>(static_cast<std::int64_t>(deadline - now)) / 1e9);
+}
+
+}  // namespace
+
+Result<control::TopReply> top_keys(const CacheView& cache, HotKeyWatch& watch,
+                                   const control::TopRequest& request) {
+  if (!(request.seconds() > 0 && request.seconds() <= kTopSecondsMost))
+    return Error{EINVAL, "keys are counted for more than 0 and at most 60 seconds"};
+  control::TopReply reply;
+  reply.set_session(request.session());
+  if (request.session() == 0) {
+    const Result<std::uint64_t> session = watch.open(request.seconds());
+    if (!session) return session.error();
+    reply.set_session(*session);
+    return reply;
+  }
+  const Result<HotKeyReport> report =
+      watch.take(request.session(), std::min(request.count(), kTopKeysMost), request.seconds());
+  if (!report) return report.error();
+  reply.set_seconds(report->seconds);
+  reply.set_requests_per_s(report->gets_per_s);
+  reply.set_samples(report->samples);
+  for (const HotKey& each : report->keys)
+    describe_hot_key(cache, *report, each, request.hashed(), *reply.add_keys());
+  return reply;
+}
+
 }  // namespace bmc::cache

@@ -4,6 +4,7 @@
 #define BMC_CACHE_DAEMON_CONTROL_REQUESTS_H
 
 #include "apps/memcached-cache/daemon/cache_metrics.h"
+#include "apps/memcached-cache/daemon/hot_keys.h"
 #include "control-plane/control.pb.h"
 #include "control-plane/result.h"
 
@@ -21,6 +22,8 @@ void describe_exposure(const CacheView& cache, control::AuditReply& audit);
 Result<control::GetReply> get_key(const CacheView& cache, const control::GetRequest& request);
 Result<control::InvalidateReply> invalidate(const CacheView& cache,
                                             const control::InvalidateRequest& request);
+Result<control::TopReply> top_keys(const CacheView& cache, HotKeyWatch& watch,
+                                   const control::TopRequest& request);
 
 }  // namespace bmc::cache
 

@@ -41,13 +41,14 @@ struct StoreLayout {
 inline constexpr std::uint64_t kBucketBytesPerSegment =
     (CACHE_SEGMENT_BYTES / 88) * 156 / 100 / CACHE_BUCKET_WAYS * sizeof(bucket);  // 169,920
 
-// A guard and its hint are 48 bytes: 1.2 % of the memory. Some 40 keys of that size share one. What is stored of
-// the others is lost with a write to one of them, or their fills meanwhile; more guards would leave less than
-// 65 % payload.
+// A guard and its hint are 48 bytes: 1.2 % of the memory. Some 40 keys of that size share one. What is stored
+// of the others is lost with a write to one of them, or their fills meanwhile; more guards would leave less
+// than 65 % payload.
 inline constexpr std::uint64_t kBytesPerGuard = 4096;
 
-// A block counts 21 keys, 1 % of the memory: three keys for each item of 1000 bytes that fits, which is what the
-// choice of the most asked for needs; for items of 88 bytes one key for three, which still keeps a scan out.
+// A block counts 21 keys, 1 % of the memory: three keys for each item of 1000 bytes that fits, which is what
+// the choice of the most asked for needs; for items of 88 bytes one key for three, which still keeps a scan
+// out.
 inline constexpr std::uint64_t kBytesPerSketchBlock = 6144;
 
 // Two requests awaiting their replies at the same time in one slot cost one of them its fill, no more.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sketch natively: what it counts exactly, what it forgets, and how well it tells frequent keys from seldom
-// ones when there are far more keys than slots.
+// The sketch natively: what it counts exactly, what it forgets, and how well it tells frequent keys from
+// seldom ones when there are far more keys than slots.
 #include "apps/memcached-cache/store/sketch.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,8 @@ TEST(Sketch, CountsExactlyWhileThereAreSlots) {
   sketch_block block{};
   for (std::uint32_t key = 0; key < SKETCH_SLOTS; ++key)
     for (std::uint32_t i = 0; i <= key; ++i) sketch_add(&block, hash_of(key), ~0u);
-  for (std::uint32_t key = 0; key < SKETCH_SLOTS; ++key) EXPECT_EQ(sketch_estimate(&block, hash_of(key)), key + 1);
+  for (std::uint32_t key = 0; key < SKETCH_SLOTS; ++key)
+    EXPECT_EQ(sketch_estimate(&block, hash_of(key)), key + 1);
   EXPECT_EQ(sketch_estimate(&block, hash_of(99)), 0u);
 }
 
@@ -72,7 +73,8 @@ TEST(Sketch, BlocksAreUsedEvenlyByKeysOfOneGuardBucketOrTag) {
   constexpr std::uint32_t kBlocks = 1000, kKeys = 20'000;
   for (const std::uint64_t varied : {~0x1fffffull, ~(0xffffffffull << 21), ~(0x7ffull << 53)}) {
     std::vector<std::uint32_t> used(kBlocks);
-    for (std::uint64_t key = 0; key < kKeys; ++key) ++used[sketch_block_index(hash_of(key) & varied, kBlocks)];
+    for (std::uint64_t key = 0; key < kKeys; ++key)
+      ++used[sketch_block_index(hash_of(key) & varied, kBlocks)];
     // Poisson with mean 20: none of 1000 is above 45 but once in a million runs.
     EXPECT_LT(*std::max_element(used.begin(), used.end()), 45u) << std::hex << varied;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sample of the gets: what of a packet goes into the sketch and to bmcd, and that neither changes its way.
+// The sample of the gets: what of a packet goes into the sketch and to bmcd, and that neither changes its
+// way.
 #include <bpf/libbpf.h>
 
 #include <memory>
