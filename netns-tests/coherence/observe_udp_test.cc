@@ -217,6 +217,21 @@ TEST_P(ObserveUdp, AGetTakesALeaseUnlessAWriteIsInFlight) {
   memcached_.thaw();
 }
 
+TEST_P(ObserveUdp, AGetOfAKeyAskedForTooSeldomTakesNoLease) {
+  observer_.count_gets("warm", 5);
+  observer_.count_gets("cool", 4);
+  send_seen(1, "get never\r\n", CACHE_LEASE_GRANTED);
+  observer_.admit_from(5);
+  memcached_.freeze();
+  send_seen(3, "get warm\r\n", CACHE_LEASE_GRANTED);
+  EXPECT_NE(observer_.lease_of(client_.local(), 3).key_hash, 0u);
+  send_seen(4, "get cool\r\n", CACHE_LEASE_COLD);
+  EXPECT_EQ(observer_.lease_of(client_.local(), 4).key_hash, 0u);
+  EXPECT_NE(observer_.lease_of(client_.local(), 4).tag, 0u) << "its reply is not to be taken for another's";
+  send_seen(5, "get never\r\n", CACHE_LEASE_COLD);
+  memcached_.thaw();
+}
+
 // The first get may still be answered with what was there before the write: no lease for the second.
 TEST_P(ObserveUdp, AReusedIdGetsNoLeaseAfterAWriteWhileTheOlderGetIsUnanswered) {
   memcached_.freeze();

@@ -18,6 +18,7 @@
 #include "apps/memcached-cache/abi/cache_hash.h"
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/coherence/lease.bpf.h"
+#include "apps/memcached-cache/store/sketch.h"
 #include "apps/memcached-cache/daemon/sock_diag.h"
 #include "cache_host.skel.h"
 #include "netns-tests/lib/lab_error.h"
@@ -88,6 +89,7 @@ Observer::Observer(const Netns& netns) {
   guards_ = must(MappedArray<guard>::map(bpf_map__fd(skeleton_->maps.guards)));
   hints_ = must(MappedArray<ttl_hint>::map(bpf_map__fd(skeleton_->maps.hints)));
   leases_ = must(MappedArray<lease>::map(bpf_map__fd(skeleton_->maps.leases)));
+  sketch_ = must(MappedArray<sketch_block>::map(bpf_map__fd(skeleton_->maps.sketch)));
   configure(netns);
   attach();
 }
@@ -108,6 +110,7 @@ void Observer::configure(const Netns& netns) {
   control.abi_version = CACHE_ABI_VERSION;
   control.guard_mask = kGuards - 1;
   control.lease_mask = kLeases - 1;
+  control.sketch_blocks = 1;
   {
     const ScopedNetns inside(netns);
     const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -130,6 +133,10 @@ void Observer::attach() {
 
 Observer::Guard Observer::key(const std::string& key) const {
   return unpack(guards_[cache_guard_index(hash_of(key), kGuards - 1)].word);
+}
+
+void Observer::count_gets(const std::string& key, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) sketch_add(&sketch_[0], hash_of(key), 0);
 }
 
 Observer::Guard Observer::global() const { return unpack(servers_[0].global); }

@@ -46,6 +46,10 @@ class Observer {
   void learn_server_sockets(const Netns& netns);
   /// What bmcd publishes each second: the second that memcached's clock has surely reached.
   void publish_clock(uint64_t floor_s, int64_t wall_to_mono_s);
+  /// What bmcd publishes once the log is full.
+  void admit_from(uint32_t count) { control_[0].admit_from = count; }
+  /// The XDP program counted so many gets of the key.
+  void count_gets(const std::string& key, uint32_t count);
   /// Elements of map `udp_writes`.
   std::vector<udp_write> udp_writes() const;
 
@@ -60,6 +64,7 @@ class Observer {
   MappedArray<guard> guards_;
   MappedArray<ttl_hint> hints_;
   MappedArray<lease> leases_;
+  MappedArray<sketch_block> sketch_;
 };
 
 }  // namespace bmc::lab
