@@ -77,10 +77,10 @@ CACHE_ABI_ASSERT(sizeof(struct ttl_hint) == 32, "ttl_hint");
 
 /* ---- Store: index -> log -----------------------------------------------------------------
  * The log is CACHE_SEGMENT_BYTES-sized segments filled one after another; a segment is recycled
- * as a whole. An entry never moves and, but for its deadline, never changes while its segment's
- * generation lasts.
+ * as a whole: half a segment is empty on average, and at the end of each one less than CACHE_ENTRY_MAX. An
+ * entry never moves and, but for its deadline, never changes while its segment's generation lasts.
  */
-#define CACHE_SEGMENT_SHIFT 20u
+#define CACHE_SEGMENT_SHIFT 18u
 #define CACHE_SEGMENT_BYTES (1u << CACHE_SEGMENT_SHIFT)
 #define CACHE_ENTRY_ALIGN_SHIFT 3u
 #define CACHE_ENTRY_MAX 1416u /* 16 header + 1387 text, rounded up to 8, + 8 spare */
@@ -100,7 +100,7 @@ CACHE_ABI_ASSERT(sizeof(struct entry) == 16, "entry");
 
 /*
  * Way word: valid(1) << 63 | pending(1) << 62 | tag(10) << 52 | segment generation, low 21 bits << 31
- *           | segment(14) << 17 | offset in 8-byte units(17). Zero: empty.
+ *           | segment(16) << 15 | offset in 8-byte units(15). Zero: empty.
  * A fill publishes its way pending, looks once more whether a write has arrived since its lease, and only
  * then makes it valid. Readers see valid ways alone; a write empties both kinds (store/way_kill.h).
  */
@@ -112,8 +112,8 @@ CACHE_ABI_ASSERT(sizeof(struct entry) == 16, "entry");
 #define WAY_GENERATION_SHIFT 31u
 #define WAY_GENERATION_BITS 21u
 #define WAY_GENERATION_MASK ((1ull << WAY_GENERATION_BITS) - 1)
-#define WAY_SEGMENT_SHIFT 17u
-#define WAY_SEGMENT_BITS 14u
+#define WAY_SEGMENT_SHIFT 15u
+#define WAY_SEGMENT_BITS 16u
 #define WAY_SEGMENT_MASK ((1ull << WAY_SEGMENT_BITS) - 1)
 #define WAY_OFFSET_MASK ((1ull << WAY_SEGMENT_SHIFT) - 1)
 

@@ -12,11 +12,13 @@
 namespace bmc::cache {
 namespace {
 
-constexpr std::uint32_t kFirstOneOf = 16;  // until it is known how many gets there are
+constexpr std::uint32_t kFirstOneOf = 1;  // for a moment, until it is known how many gets there are
 constexpr std::uint32_t kOneOfMost = 4096;
-constexpr std::uint64_t kRateNs = kSecondNs / 2;
+constexpr std::uint64_t kRateNs = kSecondNs / 5;
 
-std::uint32_t count_of(const sketch_block& block, std::uint32_t slot) { return sketch_count_at(&block, slot); }
+std::uint32_t count_of(const sketch_block& block, std::uint32_t slot) {
+  return sketch_count_at(&block, slot);
+}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Admission: from which count in the sketch on a key is stored, how much is sampled for that, and when the counts
-// are halved. Pure logic over the sketch's memory; CacheApp tells it what happened and publishes the choice.
+// Admission: from which count in the sketch on a key is stored, how much is sampled for that, and when the
+// counts are halved. Pure logic over the sketch's memory; CacheApp tells it what happened and publishes the
+// choice.
 #ifndef BMC_CACHE_DAEMON_ADMISSION_H
 #define BMC_CACHE_DAEMON_ADMISSION_H
 
@@ -12,8 +13,8 @@
 
 namespace bmc::cache {
 
-// While the log has room, everything is stored and nothing sampled. From its first recycled segment on what is
-// stored costs what stood there, and what is read once would wash out what is read all the time:
+// While the log has room, everything is stored and nothing sampled. From its first recycled segment on what
+// is stored costs what stood there, and what is read once would wash out what is read all the time:
 //
 //   cut: the least count such that the keys counted so often fit into the log. Each slot of the sketch is a
 //   key, so they are counted by looking. Never more keys than half the slots: in the rest, seldom ones come
@@ -77,7 +78,7 @@ class Admission {
   bool learned_ = false;  // the counts were halved once
   std::uint64_t aged_ns_ = 0;
   std::uint64_t looked_ns_ = 0;  // at the sketch
-  std::uint64_t rate_ns_ = 0;  // when the rate was last looked at, and the samples until then
+  std::uint64_t rate_ns_ = 0;    // when the rate was last looked at, and the samples until then
   std::uint64_t sampled_ = 0;
 };
 

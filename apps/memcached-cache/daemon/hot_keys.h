@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The keys that are asked for most, from the programs' samples, for `bmcctl top`: HotKeyTable counts those of one
-// window; HotKeyWatch reads the samples while somebody looks, and only then has the programs hand them over.
-// Owned by CacheApp.
+// The keys that are asked for most, from the programs' samples, for `bmcctl top`: HotKeyTable counts those of
+// one window; HotKeyWatch reads the samples while somebody looks, and only then has the programs hand them
+// over. Owned by CacheApp.
 #ifndef BMC_CACHE_DAEMON_HOT_KEYS_H
 #define BMC_CACHE_DAEMON_HOT_KEYS_H
 
@@ -79,7 +79,8 @@ class HotKeyWatch {
   Result<HotKeyReport> take(std::uint64_t session, std::size_t count, double seconds);
   void stop();
 
-  // How much is sampled for other reasons: cache_control.sample_one_of; 0: nothing. To be called when it changes.
+  // How much is sampled for other reasons: cache_control.sample_one_of; 0: nothing. To be called when it
+  // changes.
   void set_other_rate(std::uint32_t one_of);
 
  private:

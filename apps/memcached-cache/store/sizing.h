@@ -62,8 +62,8 @@ inline Result<StoreLayout> size_store(std::uint64_t memory_bytes) {
   const auto count = [memory_bytes](std::uint64_t bytes_each, std::uint64_t least, std::uint64_t most) {
     return static_cast<std::uint32_t>(std::clamp(std::bit_floor(memory_bytes / bytes_each), least, most));
   };
-  layout.guard_count = count(kBytesPerGuard, 1u << 12, 1u << 20);
-  layout.lease_count = count(kBytesPerLease, 1u << 12, 1u << 16);
+  layout.guard_count = count(kBytesPerGuard, 1u << 11, 1u << 20);
+  layout.lease_count = count(kBytesPerLease, 1u << 11, 1u << 16);
   layout.sketch_count =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(memory_bytes / kBytesPerSketchBlock, 1u << 17));
   const std::uint64_t fixed = kPageRounding + layout.guard_count * (sizeof(guard) + sizeof(ttl_hint)) +

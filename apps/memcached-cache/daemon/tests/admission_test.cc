@@ -17,17 +17,18 @@
 namespace bmc::cache {
 namespace {
 
-constexpr std::uint32_t kEntryBytes = 1056;
+// 2,854 entries fit, half a segment left empty.
+constexpr std::uint32_t kSegments = 12, kEntryBytes = 1056, kPerSegment = CACHE_SEGMENT_BYTES / kEntryBytes;
 
 class AdmissionTest : public testing::Test {
  protected:
-  // A log of three segments that was begun anew: 2 480 entries fit.
+  // A log that has come around once.
   static Admission::Seen full_log() {
     Admission::Seen seen;
     seen.now_ns = kSecondNs;
-    seen.segments = 3;
-    seen.recycled = 3;
-    seen.fills = 3 * (CACHE_SEGMENT_BYTES / kEntryBytes);
+    seen.segments = kSegments;
+    seen.recycled = kSegments;
+    seen.fills = kSegments * kPerSegment;
     seen.entries_most = 1'000'000;
     return seen;
   }
@@ -49,7 +50,7 @@ class AdmissionTest : public testing::Test {
 };
 
 TEST_F(AdmissionTest, WhileTheLogHasRoomNothingIsSampledOrRefused) {
-  seen_.recycled = 2;
+  seen_.recycled = kSegments - 1;
   count(20'000, 200);
   const Admission::Choice& choice = step_after(kSecondNs);
   EXPECT_EQ(choice.sample_one_of, 0u);
@@ -65,15 +66,15 @@ TEST_F(AdmissionTest, BeginsWithAnEmptySketch) {
 TEST_F(AdmissionTest, TheCutIsWhereTheKeysFit) {
   step_after(0);
   count(1000, 100);
-  count(1400, 49);
-  count(1400, 48);
+  count(1800, 49);
+  count(1800, 48);
   EXPECT_EQ(step_after(kSecondNs).admit_from, 49u + 14);
 }
 
 TEST_F(AdmissionTest, OneKeyMoreAndTheyDoNot) {
   step_after(0);
   count(1000, 100);
-  count(1500, 49);
+  count(1900, 49);
   EXPECT_EQ(step_after(kSecondNs).admit_from, 50u + 14);
 }
 
@@ -103,17 +104,19 @@ TEST_F(AdmissionTest, CountsAreHalvedInTime) {
 }
 
 TEST_F(AdmissionTest, SamplesAsManyAsItAimsAt) {
-  EXPECT_EQ(step_after(0).sample_one_of, 16u);
-  seen_.sampled += 62'500;  // 1 M gets
+  EXPECT_EQ(step_after(0).sample_one_of, 1u);
+  seen_.sampled += 1'000'000;
   EXPECT_EQ(step_after(kSecondNs).sample_one_of, 4u);
-  seen_.sampled += 50;  // 200 gets
+  seen_.sampled += 500'000;  // 2 M gets
+  EXPECT_EQ(step_after(kSecondNs).sample_one_of, 8u);
+  seen_.sampled += 50;  // 400 gets
   EXPECT_EQ(step_after(kSecondNs).sample_one_of, 1u);
 }
 
-// A million gets a second of 420,000 keys by Zipf, in a log that holds 2,979 entries.
+// 250,000 gets a second of 420,000 keys by Zipf, in a log that holds 2,976 entries.
 class AdmissionStream : public AdmissionTest {
  protected:
-  static constexpr std::uint32_t kKeys = 420'000, kPerSegment = 993, kRate = 1'000'000;
+  static constexpr std::uint32_t kKeys = 420'000, kRate = 250'000;
 
   void SetUp() override {
     std::vector<double> weights(kKeys);
@@ -121,7 +124,7 @@ class AdmissionStream : public AdmissionTest {
     std::partial_sum(weights.begin(), weights.end(), std::back_inserter(sums_));
     for (std::uint64_t& hash : hashes_) hash = generator_();
     seen_ = {};
-    seen_.segments = 3;
+    seen_.segments = kSegments;
     seen_.entries_most = 1'000'000;
   }
 
@@ -135,13 +138,15 @@ class AdmissionStream : public AdmissionTest {
 
   // One get; whether it was answered.
   bool get(std::uint32_t key, double now_s) {
-    sketch_block& block = sketch_[sketch_block_index(hashes_[key], static_cast<std::uint32_t>(sketch_.size()))];
+    sketch_block& block =
+        sketch_[sketch_block_index(hashes_[key], static_cast<std::uint32_t>(sketch_.size()))];
     const Admission::Choice& choice = admission_.choice();
-    if (choice.sample_one_of != 0 && std::uint64_t{sketch_random(&random_)} * choice.sample_one_of >> 32 == 0) {
+    if (choice.sample_one_of != 0 &&
+        std::uint64_t{sketch_random(&random_)} * choice.sample_one_of >> 32 == 0) {
       seen_.sampled++;
       sketch_add(&block, hashes_[key], sketch_random(&random_));
     }
-    const std::int64_t oldest = (filled_ / kPerSegment - 2) * kPerSegment;
+    const std::int64_t oldest = (filled_ / kPerSegment - (kSegments - 1)) * kPerSegment;
     if (place_[key] >= oldest) return served_from_s_[key] <= now_s;
     if (choice.admit_from != 0 && sketch_estimate(&block, hashes_[key]) < choice.admit_from) return false;
     place_[key] = filled_++;
@@ -175,7 +180,7 @@ class AdmissionStream : public AdmissionTest {
 
 TEST_F(AdmissionStream, StoresWhatIsAskedForMost) {
   run(8);
-  EXPECT_GE(run(6), 0.95 * ideal(3 * kPerSegment));
+  EXPECT_GE(run(6), 0.95 * ideal(kSegments * kPerSegment));
 }
 
 TEST_F(AdmissionStream, FollowsWhatIsAskedFor) {
@@ -186,7 +191,7 @@ TEST_F(AdmissionStream, FollowsWhatIsAskedFor) {
   run(16);
   const double after = run(3);
   EXPECT_LT(before, 0.3);
-  EXPECT_GE(after, 0.9 * ideal(3 * kPerSegment));
+  EXPECT_GE(after, 0.9 * ideal(kSegments * kPerSegment));
 }
 
 }  // namespace

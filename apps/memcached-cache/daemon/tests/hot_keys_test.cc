@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counting of sampled keys: order, shares, and that the most asked for stay when there are too many. The reading
-// of samples is shown by netns-tests/tests/top_test.cc.
+// Counting of sampled keys: order, shares, and that the most asked for stay when there are too many. The
+// reading of samples is shown by netns-tests/tests/top_test.cc.
 #include "apps/memcached-cache/daemon/hot_keys.h"
 
 #include <gtest/gtest.h>
