@@ -25,8 +25,7 @@ Result<control::Response> ask(const TopOptions& options, std::uint64_t session) 
 
 }  // namespace
 
-Result<void> watch_top(const TopOptions& options,
-                       const std::function<bool(const control::Response&)>& show) {
+Result<void> watch_top(const TopOptions& options, const std::function<bool(const control::Response&)>& show) {
   auto response = ask(options, 0);
   while (response && response->code() == 0) {
     std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));

@@ -20,8 +20,8 @@ struct TopOptions {
   bool watch = false;
 };
 
-// Calls `show` with the reply of each window until it returns false; once without `watch`. A refusal by bmcd is
-// a reply with a code. The error says why bmcd could not be asked.
+// Calls `show` with the reply of each window until it returns false; once without `watch`. A refusal by bmcd
+// is a reply with a code. The error says why bmcd could not be asked.
 Result<void> watch_top(const TopOptions& options, const std::function<bool(const control::Response&)>& show);
 
 }  // namespace bmc

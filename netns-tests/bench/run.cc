@@ -14,6 +14,8 @@ constexpr double kFirstRps = 20'000, kFirstKernelRps = 200'000;
 constexpr double kStartNear = 0.8;
 constexpr double kSweepRps = 35'000, kCarefulRps = 20'000;
 constexpr double kDrawSeconds = 5;
+// Then most are hits. Three million draws show which few thousand of the keys are asked for most.
+constexpr double kChoiceRps = 70'000, kChoiceSeconds = 40;
 constexpr std::uint32_t kSweepConnections = 32;
 
 }  // namespace
@@ -58,6 +60,7 @@ void Run::warm_up() {
     case Warming::kDraws:
       progress_.step(name + ": asking until the cache has made its choice");
       send(scene_.items, {.rps = kSweepRps, .seconds = kDrawSeconds});
+      send(scene_.items, {.rps = kChoiceRps, .seconds = kChoiceSeconds});
       return;
     case Warming::kSweep:
     case Warming::kOnce:

@@ -18,8 +18,8 @@
 #include "apps/memcached-cache/abi/cache_hash.h"
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/coherence/lease.bpf.h"
-#include "apps/memcached-cache/store/sketch.h"
 #include "apps/memcached-cache/daemon/sock_diag.h"
+#include "apps/memcached-cache/store/sketch.h"
 #include "cache_host.skel.h"
 #include "netns-tests/lib/lab_error.h"
 

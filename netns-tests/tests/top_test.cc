@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `bmcctl top`: hot keys in the right order with about the right rates, and nothing sampled while nobody looks.
-// Run by ctest, label netns.
+// `bmcctl top`: hot keys in the right order with about the right rates, and nothing sampled while nobody
+// looks. Run by ctest, label netns.
 #include <atomic>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -18,7 +18,10 @@ class TopTest : public Accelerated {
     explicit Load(UdpClient& client)
         : thread_([this, &client] {
             for (int i = 0; !stop_; ++i)
-              client.request(i % 10 < 6 ? "get hot\r\n" : i % 10 < 9 ? "get warm\r\n" : "get absent\r\n", 1000);
+              client.request(i % 10 < 6   ? "get hot\r\n"
+                             : i % 10 < 9 ? "get warm\r\n"
+                                          : "get absent\r\n",
+                             1000);
           }) {}
     ~Load() {
       stop_ = true;
