@@ -21,6 +21,7 @@ struct Case {
   std::string name;
   Bytes request;
   std::uint32_t verdict;
+  std::uint32_t sample_one_of = 0;
 };
 
 std::string key_of(std::size_t bytes, char first = 'k') {
@@ -57,6 +58,9 @@ std::vector<Case> cases(CacheStore& store) {
        frame(Ethernet{} / Vlan{} / IPv6{} / UDP{} / Memcached{} / Text{"get " + key_of(16, 'a') + "\r\n"}),
        XDP_TX});
   all.push_back({"miss, key 16", get(key_of(16, 'M')), XDP_PASS});
+  for (const std::uint32_t one_of : {1u, 16u})
+    all.push_back({"hit, key 16 value 32, one of " + std::to_string(one_of) + " sampled",
+                   get(key_of(16, 'a')), XDP_TX, one_of});
   all.push_back({"not served: another port", get(key_of(16, 'M'), 53), XDP_PASS});
   all.push_back({"not UDP", frame(Ethernet{} / IPv4{.protocol = 6} / Text{std::string(40, 't')}), XDP_PASS});
   for (const std::size_t keys : {2u, 10u, 20u}) {
@@ -89,7 +93,10 @@ class Bench {
     CacheStore store(cache_->obj);
     store.serve(0, "192.0.2.1", 11211);
     store.serve(0, "2001:db8::1", 11211);
-    for (const auto& each : cases(store)) measure(each);
+    for (const auto& each : cases(store)) {
+      store.control().sample_one_of = each.sample_one_of;
+      measure(each);
+    }
   }
 
  private:
