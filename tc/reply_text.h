@@ -6,11 +6,10 @@
 #ifndef BMC_TC_REPLY_TEXT_H
 #define BMC_TC_REPLY_TEXT_H
 
-#include "apps/memcached-cache/coherence/shared_atomic.h"
-
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/abi/cache_hash.h"
 #include "apps/memcached-cache/store/append_view.h"
+#include "xdp/lib/shared_atomic.h"
 
 /* The copy's buffer: every masked position is inside, and a word read there too. */
 #define REPLY_BUFFER_MASK 2047u

@@ -7,7 +7,7 @@
 #define BMC_COHERENCE_GUARD_H
 
 #include "apps/memcached-cache/abi/cache_abi.h"
-#include "apps/memcached-cache/coherence/shared_atomic.h"
+#include "xdp/lib/shared_atomic.h"
 
 /* In BPF a global function: the verifier looks at its retry loop once, not at every call. */
 #ifdef __bpf__

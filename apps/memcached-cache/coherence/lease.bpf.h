@@ -47,7 +47,7 @@
 
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/abi/cache_hash.h"
-#include "apps/memcached-cache/coherence/shared_atomic.h"
+#include "xdp/lib/shared_atomic.h"
 
 /* What the recorded datagram is. When in doubt LEASE_WISH_NONE: it is the careful one. */
 enum lease_wish {

@@ -6,10 +6,9 @@
 #ifndef BMC_STORE_APPEND_VIEW_H
 #define BMC_STORE_APPEND_VIEW_H
 
-#include "apps/memcached-cache/coherence/shared_atomic.h"
-
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/store/lookup_world.h"
+#include "xdp/lib/shared_atomic.h"
 
 /*
  * A function that the verifier judges once, by itself, for any arguments: its loops do not multiply

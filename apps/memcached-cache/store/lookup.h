@@ -10,8 +10,8 @@
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/abi/cache_hash.h"
 #include "apps/memcached-cache/coherence/guard.h"
-#include "apps/memcached-cache/coherence/shared_atomic.h"
 #include "apps/memcached-cache/store/lookup_world.h"
+#include "xdp/lib/shared_atomic.h"
 
 #define CACHE_KEY_WORDS 32u      /* 250 bytes in words of 8, rounded up */
 #define CACHE_KEY_OFFSET 6u      /* of the key in an entry's text: after "VALUE " */

@@ -7,7 +7,7 @@
 #define BMC_LOOKUP_SOURCE_H
 
 #include "apps/memcached-cache/abi/cache_abi.h"
-#include "apps/memcached-cache/coherence/shared_atomic.h"
+#include "xdp/lib/shared_atomic.h"
 
 #define ALLOWED_PREFIXES_MAX 4096u
 #define ALLOWED_BITS_MAX 128u       /* IPv4 a.b.c.d/n is ::ffff:a.b.c.d/(96 + n) */

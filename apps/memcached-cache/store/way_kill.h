@@ -14,7 +14,7 @@
 
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/abi/cache_hash.h"
-#include "apps/memcached-cache/coherence/shared_atomic.h"
+#include "xdp/lib/shared_atomic.h"
 
 /* Empties every way of the key's bucket that may lead to an entry of it, and perhaps one of a key with the
  * same tag. Returns how many. */

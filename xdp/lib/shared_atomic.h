@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * The few atomic operations on memory that several CPUs share, the same by name in BPF programs and
- * in native code (bmcd, stress tests, the simulator). Included by the headers of coherence/ and store/.
+ * in native code (bmcd, stress tests, the simulators). Included by the headers of both apps.
  *
  * Every operation that returns a value is a full barrier in both worlds; the loads order nothing
  * after them on weakly ordered machines unless said. Natively all are the compiler's __atomic
