@@ -18,6 +18,8 @@ namespace bmc::paxos {
   X(one_proposer, "only the normal leader of a view proposes, at the end of its log")                     \
   X(stores_in_order, "stores become durable in their order, and none before it was asked for")            \
   X(fenced_is_next, "what the fence accepted continues the log")                                          \
+  X(accepted_is_kept, "what a program accepted stands in its slot until it is taken")                     \
+  X(commit_is_counted, "what a program holds for committed, a quorum has acknowledged")                   \
   X(snapshot_loads, "a checkpoint whose hash is right loads")
 
 enum class Invariant : std::uint8_t {

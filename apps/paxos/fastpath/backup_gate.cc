@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/paxos/fastpath/backup_gate.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "apps/paxos/core/invariant.h"
+#include "apps/paxos/fastpath/process_world.h"
+
+namespace bmc::paxos {
+
+bool BackupGate::is_armed() const { return shared_load(&world_.cells->gate) & PAXOS_ARMED; }
+
+// F4: the programs read the new term only when the gate says so; until then the old one is frozen.
+bool BackupGate::arm(const BackupTerm& term) {
+  paxos_cells& cells = *world_.cells;
+  const __u64 gate = own_word(cells.gate);
+  check(!(gate & PAXOS_ARMED), Invariant::valid_options);
+  if (PAXOS_GENERATION(gate) == PAXOS_GENERATION_MAX) return false;
+  const bool keeps = world_has(&world_, FAST_MUTANT_arm_keeps_generation) && PAXOS_GENERATION(gate) != 0;
+  const __u64 generation = PAXOS_GENERATION(gate) + (keeps ? 0 : 1);
+  paxos_backup_config config{};
+  config.generation = generation;
+  config.view = term.view;
+  config.base = term.base;
+  config.cluster_id = term.cluster_id;
+  config.lease_ns = term.lease_ns;
+  config.epoch = term.epoch;
+  config.leader_incarnation = term.leader_incarnation;
+  config.own_incarnation = term.own_incarnation;
+  config.self = term.self;
+  config.leader = term.leader;
+  config.ack_level = term.ack_level;
+  config.leader_address = term.leader_address;
+  world_store(world_, cells.tail, PAXOS_POSITION(generation, 0));
+  world_write_config(world_, cells.backup_config[generation & 1], config);
+  world_swap(&world_, &cells.gate, PAXOS_ARMED | PAXOS_POSITION(generation, 0));
+  return true;
+}
+
+std::vector<std::string> BackupGate::take() { return take_up_to(world_load(&world_, &world_.cells->gate)); }
+
+std::vector<std::string> BackupGate::freeze() {
+  paxos_cells& cells = *world_.cells;
+  __u64 gate = 0;
+  if (world_has(&world_, FAST_MUTANT_read_then_freeze)) {
+    gate = world_load(&world_, &cells.gate);
+    world_freeze(world_, cells.gate);
+  } else {
+    gate = world_freeze(world_, cells.gate);
+  }
+  if (world_has(&world_, FAST_MUTANT_no_drain)) return {};
+  return take_up_to(gate);
+}
+
+// F1: each is READY, with this generation's tag, until the tail says that it was taken.
+std::vector<std::string> BackupGate::take_up_to(__u64 gate) {
+  paxos_cells& cells = *world_.cells;
+  const __u64 generation = PAXOS_GENERATION(gate), end = PAXOS_REL(gate), tail = own_word(cells.tail);
+  std::vector<std::string> messages;
+  if ((tail & PAXOS_POSITION_MASK) >= (gate & PAXOS_POSITION_MASK)) return messages;
+  check(PAXOS_GENERATION(tail) == generation, Invariant::accepted_is_kept);
+  if (world_has(&world_, FAST_MUTANT_tail_before_copy)) {
+    world_store(world_, cells.tail, PAXOS_POSITION(generation, end));
+  }
+  for (__u64 rel = PAXOS_REL(tail) + 1; rel <= end; ++rel) {
+    const paxos_slot& slot = *world_slot(&world_, rel);
+    check(world_load(&world_, &slot.tag) == (PAXOS_SLOT_READY | PAXOS_POSITION(generation, rel)),
+          Invariant::accepted_is_kept);
+    messages.push_back(world_read_message(world_, slot));
+    check(messages.back().size() > PAXOS_HEADER_BYTES, Invariant::accepted_is_kept);
+  }
+  world_store(world_, cells.tail, PAXOS_POSITION(generation, end));
+  return messages;
+}
+
+void BackupGate::show_alive(std::uint64_t now_ns) { shared_store(&world_.cells->alive_ns, now_ns); }
+
+bool BackupGate::may_sleep() {
+  paxos_cells& cells = *world_.cells;
+  const __u64 asked = shared_load(&cells.asked_again);
+  world_swap(&world_, &cells.need_wakeup, 1);
+  if (world_has(&world_, FAST_MUTANT_sleeps_unlooked)) return true;
+  const __u64 gate = world_load(&world_, &cells.gate);
+  if ((gate & PAXOS_POSITION_MASK) == own_word(cells.tail) && shared_load(&cells.asked_again) == asked) {
+    return true;
+  }
+  world_swap(&world_, &cells.need_wakeup, 0);
+  return false;
+}
+
+std::uint64_t BackupGate::asked_again() const { return shared_load(&world_.cells->asked_again); }
+
+Op BackupGate::commit_hint() const {
+  const paxos_cells& cells = *world_.cells;
+  const __u64 generation = PAXOS_GENERATION(own_word(cells.gate)), hint = shared_load(&cells.commit_hint);
+  const Op base = cells.backup_config[generation & 1].base;
+  const __u64 taken = PAXOS_REL(own_word(cells.tail));
+  return PAXOS_GENERATION(hint) == generation ? base + std::min<__u64>(PAXOS_REL(hint), taken) : 0;
+}
+
+std::uint64_t BackupGate::last_heard_ns() const { return shared_load(&world_.cells->last_heard_ns); }
+
+}  // namespace bmc::paxos
