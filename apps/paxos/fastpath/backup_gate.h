@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process's side of fast acknowledgement (accept.h): freezing, taking what was accepted, arming. Everything it
-// knows is in the cells, so it may be made anew at any time. Used by a replica's fence.
+// The process's side of fast acknowledgement (accept.h): freezing, taking what was accepted, arming.
+// Everything it knows is in the cells, so it may be made anew at any time. Used by a replica's fence.
 #ifndef BMC_PAXOS_FASTPATH_BACKUP_GATE_H
 #define BMC_PAXOS_FASTPATH_BACKUP_GATE_H
 
@@ -35,10 +35,12 @@ class BackupGate {
 
   bool is_armed() const;
 
-  // From now on the program accepts. Only while frozen. False if there are no generations left: it stays frozen.
+  // From now on the program accepts. Only while frozen. False if there are no generations left: it stays
+  // frozen.
   bool arm(const BackupTerm& term);
 
-  // PREPAREs accepted since the last take, header and body, in the order of op. Their place may be used again.
+  // PREPAREs accepted since the last take, header and body, in the order of op. Their place may be used
+  // again.
   std::vector<std::string> take();
 
   // Stops the program at once: what it has not accepted by now it never will. Returns what was not taken yet;

@@ -38,16 +38,18 @@ const paxos_leader_config& LeaderGate::config() const {
   return world_.cells->leader_config[generation & 1];
 }
 
-// Every cell is of the new generation before the gate is: a program of an older one raises none of them, whatever
-// it reads of the configuration that is written meanwhile.
+// Every cell is of the new generation before the gate is: a program of an older one raises none of them,
+// whatever it reads of the configuration that is written meanwhile.
 bool LeaderGate::arm(const LeaderTerm& term) {
   paxos_cells& cells = *world_.cells;
   const __u64 gate = own_word(cells.leader_gate);
   check(!(gate & PAXOS_ARMED) && term.proposed >= term.base, Invariant::valid_options);
-  if (PAXOS_GENERATION(gate) == PAXOS_GENERATION_MAX || term.proposed - term.base > PAXOS_REL_MAX) return false;
+  if (PAXOS_GENERATION(gate) == PAXOS_GENERATION_MAX || term.proposed - term.base > PAXOS_REL_MAX)
+    return false;
   const paxos_leader_config config = config_of(term, PAXOS_GENERATION(gate) + 1);
-  for (std::size_t i = 0; i < PAXOS_REPLICAS_MAX; ++i) {
-    world_swap(&world_, &cells.acked[i].position, position_of(config, std::min(term.acked[i], term.proposed)));
+  for (std::size_t i = 0; i < term.replica_count; ++i) {
+    world_swap(&world_, &cells.acked[i].position,
+               position_of(config, std::min(term.acked[i], term.proposed)));
   }
   world_swap(&world_, &cells.commit, PAXOS_POSITION(config.generation, 0));
   world_store(world_, cells.proposed, position_of(config, term.proposed));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process's side of counting acknowledgements (quorum.h): a leader's term, its own acknowledgement, and what is
-// committed, counted anew from the cells. Used by a replica's fence.
+// The process's side of counting acknowledgements (quorum.h): a leader's term, its own acknowledgement, and
+// what is committed, counted anew from the cells. Used by a replica's fence.
 #ifndef BMC_PAXOS_FASTPATH_LEADER_GATE_H
 #define BMC_PAXOS_FASTPATH_LEADER_GATE_H
 
@@ -33,7 +33,8 @@ class LeaderGate {
 
   bool is_armed() const;
 
-  // From now on the program counts. Only while frozen. False if there are no generations left: it stays frozen.
+  // From now on the program counts. Only while frozen. False if there are no generations left: it stays
+  // frozen.
   bool arm(const LeaderTerm& term);
 
   // From now on acknowledgements come to the process, but for those that a program is just counting: what the

@@ -3,6 +3,7 @@
 #ifndef BMC_PAXOS_FASTPATH_PROCESS_WORLD_H
 #define BMC_PAXOS_FASTPATH_PROCESS_WORLD_H
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -54,7 +55,7 @@ inline std::string world_read_message(const fast_world& world, const paxos_slot&
   if (!world_turn(&world, &copy, sizeof(copy))) {
     copy.bytes = slot.message_bytes <= PAXOS_MESSAGE_MAX ? slot.message_bytes : 0;
     std::memcpy(copy.message, slot.message, copy.bytes);
-    world_done(&world, &copy, sizeof(copy));
+    world_done(&world, &copy, static_cast<__u32>(offsetof(decltype(copy), message)) + copy.bytes);
   }
   return {copy.message, copy.bytes};
 }

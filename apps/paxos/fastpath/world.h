@@ -68,7 +68,8 @@ static __always_inline void world_done(const struct fast_world *world, const voi
 
 /*
  * Decides which CPU is next. turn() is called before each access: it may switch to another CPU; or leave by an
- * exception; or return 1 with the result of this access, which then is not made. done() is told every result.
+ * exception; or return 1 with the result of this access, which then is not made. done() is told every result. What
+ * is done without asking it (hints, the doorbell) may be done again by who runs a decision again from its start.
  */
 struct fast_scheduler {
 	void *context;

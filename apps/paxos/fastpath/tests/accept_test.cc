@@ -93,7 +93,8 @@ TEST_F(AcceptTest, WalAbsorbs) {
 }
 
 TEST_F(AcceptTest, GapsPass) {
-  for (const Op op : {kBase + 2, kBase + 100, Op{kBase + PAXOS_REL_MAX + 1}, Op{1} << 32, Op{1} << 63, ~Op{0}}) {
+  for (const Op op :
+       {kBase + 2, kBase + 100, Op{kBase + PAXOS_REL_MAX + 1}, Op{1} << 32, Op{1} << 63, ~Op{0}}) {
     expect_untouched(prepare(op), PAXOS_PASS_GAP);
   }
 }
@@ -127,7 +128,8 @@ TEST_F(AcceptTest, ClusterEpochAndWhatIsAskedFor) {
   expect_untouched(changed([](auto& header) { --header.epoch; }), PAXOS_PASS_CLUSTER);
   expect_untouched(changed([](auto& header) { header.flags = PAXOS_FLAG_BODY_CRC; }), PAXOS_PASS_NOT_ASKED);
   for (const unsigned level : {PAXOS_ACK_NONE, PAXOS_ACK_DURABLE, 3u, 255u}) {
-    expect_untouched(changed([level](auto& header) { header.ack_level = static_cast<std::uint8_t>(level); }), PAXOS_PASS_NOT_ASKED);
+    expect_untouched(changed([level](auto& header) { header.ack_level = static_cast<std::uint8_t>(level); }),
+                     PAXOS_PASS_NOT_ASKED);
   }
 }
 
@@ -157,7 +159,7 @@ TEST_F(AcceptTest, HeadersThatAreNotForPrograms) {
 TEST_F(AcceptTest, EveryBitOfTheHeaderIsCovered) {
   for (std::size_t bit = 0; bit < 8 * sizeof(paxos_header); ++bit) {
     const std::size_t byte = bit / 8;
-    if (byte < 8 && byte != 6) continue;  // magic, version, type, hdr_words: judged before the hash
+    if (byte < 8 && byte != 6) continue;     // magic, version, type, hdr_words: judged before the hash
     if (byte == 22 || byte == 23) continue;  // so are the fragment's fields
     Datagram damaged = prepare(kBase + 1);
     damaged.payload[byte] = static_cast<char>(damaged.payload[byte] ^ 1 << bit % 8);
@@ -212,7 +214,7 @@ TEST_F(AcceptTest, SlotsOfOthers) {
 TEST_F(AcceptTest, StoredByAnotherCpuIsAccepted) {
   Datagram sent = prepare(kBase + 1);
   memory.deliver(sent);
-  memory.cells().gate -= 1;  // as if that CPU had not yet come to it
+  memory.cells().gate -= 1;          // as if that CPU had not yet come to it
   memory.world().message = nullptr;  // not looked at
   paxos_header ack{};
   EXPECT_EQ(accept_prepare(&memory.world(), &sent.packet, &sent.header(), &ack), PAXOS_TX_ACKED);

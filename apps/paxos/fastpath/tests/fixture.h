@@ -28,7 +28,9 @@ inline constexpr ReplicaIndex kBackup = (kLeader + 1) % kReplicas;
 
 // 192.0.2.(1 + i):7000
 inline paxos_address address_of(ReplicaIndex replica) {
-  return {.addr_be = {0, 0, bpf_htonl(0xffff), bpf_htonl(0xc0000201u + replica)}, .port_be = bpf_htons(7000), .reserved = 0};
+  return {.addr_be = {0, 0, bpf_htonl(0xffff), bpf_htonl(0xc0000201u + replica)},
+          .port_be = bpf_htons(7000),
+          .reserved = 0};
 }
 
 inline BackupTerm backup_term(Op base = kBase, View view = kView) {
@@ -107,7 +109,8 @@ inline Datagram datagram(std::uint8_t type, ReplicaIndex sender, View view, Op o
   header.magic = PAXOS_MAGIC;
   header.version = PAXOS_WIRE_VERSION;
   header.type = type;
-  header.flags = static_cast<std::uint8_t>(PAXOS_FLAG_KERNEL_ACK_OK | (body.empty() ? 0 : PAXOS_FLAG_BODY_CRC));
+  header.flags =
+      static_cast<std::uint8_t>(PAXOS_FLAG_KERNEL_ACK_OK | (body.empty() ? 0 : PAXOS_FLAG_BODY_CRC));
   header.hdr_words = PAXOS_HEADER_WORDS;
   header.cluster_id = kCluster;
   header.epoch = kEpoch;

@@ -79,7 +79,8 @@ TEST_F(QuorumTest, ViewsClusterEpochLevel) {
   expect_untouched(changed([](auto& header) { header.cluster_id ^= 1; }), PAXOS_PASS_CLUSTER_ACK);
   expect_untouched(changed([](auto& header) { ++header.epoch; }), PAXOS_PASS_CLUSTER_ACK);
   expect_untouched(changed([](auto& header) { header.ack_level = PAXOS_ACK_NONE; }), PAXOS_PASS_LOW_LEVEL);
-  EXPECT_OUT(DROP_COUNTED, memory.deliver(changed([](auto& header) { header.ack_level = PAXOS_ACK_DURABLE; })));
+  EXPECT_OUT(DROP_COUNTED,
+             memory.deliver(changed([](auto& header) { header.ack_level = PAXOS_ACK_DURABLE; })));
 }
 
 TEST_F(QuorumTest, OnlyReplicasInThisLifeOfThem) {
