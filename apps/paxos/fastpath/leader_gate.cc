@@ -74,7 +74,6 @@ void LeaderGate::acknowledge_self(Op op) {
   const __u64 position = position_of(mine, op);
   count_config config{};
   config.generation = mine.generation;
-  config.replica_count = mine.replica_count;
   config.quorum = mine.quorum;
   if (world_has(&world_, FAST_MUTANT_scan_before_raise)) count_acknowledgements(&world_, &config, position);
   if (raise_acked(&world_, mine.self, position) != PAXOS_GO_ON) return;
@@ -85,7 +84,7 @@ void LeaderGate::acknowledge_self(Op op) {
 Op LeaderGate::commit() const {
   const paxos_leader_config& mine = config();
   const __u64 cell = world_load(&world_, &world_.cells->commit);
-  const __u64 counted = quorum_position(&world_, mine.generation, mine.replica_count, mine.quorum);
+  const __u64 counted = quorum_position(&world_, mine.generation, mine.quorum);
   check(PAXOS_GENERATION(cell) < mine.generation || cell <= counted, Invariant::commit_is_counted);
   return mine.base + PAXOS_REL(counted);
 }

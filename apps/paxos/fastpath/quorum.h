@@ -92,36 +92,45 @@ static __always_inline enum paxos_fast_counter raise_acked(const struct fast_wor
 	return PAXOS_PASS_CONTENDED;
 }
 
-/* 1 if a >= b, without a jump for the verifier to follow. Positions have 62 bits. */
-static __always_inline __u32 is_at_least(__u64 a, __u64 b)
+/*
+ * Without jumps, so that the verifier does not follow 2^81 ways through a scan. Positions have 62 bits, so that the
+ * difference of two has a sign.
+ */
+static __always_inline __u64 is_less(__u64 a, __u64 b)
 {
 	__u64 difference = a - b;
 
 	asm volatile("" : "+r"(difference));
-	return (__u32)(difference >> 63) ^ 1;
+	return difference >> 63;
+}
+
+/* The position, if it is of the generation that `floor` begins; else 0. */
+static __always_inline __u64 if_of_generation(__u64 position, __u64 floor)
+{
+	__u64 other = (position ^ floor) >> PAXOS_REL_BITS;
+
+	return position & (0 - is_less(other, 1));
 }
 
 /*
- * The highest position that `quorum` of the first `replica_count` cells have reached: not whether a certain one has
- * been reached, for an acknowledgement may complete an older op than it names.
+ * The highest position that `quorum` cells have reached: not whether a certain one has been reached, for an
+ * acknowledgement may complete an older op than it names. rel 0 if there is none. Cells behind the last replica's are
+ * of no generation.
  */
-WORLD_FUNCTION __u64 quorum_position(const struct fast_world *world, __u64 generation, __u32 replica_count, __u32 quorum)
+WORLD_FUNCTION __u64 quorum_position(const struct fast_world *world, __u64 generation, __u32 quorum)
 {
-	__u64 acked[PAXOS_REPLICAS_MAX] = {}, floor = PAXOS_POSITION(generation, 0), best = floor;
+	__u64 acked[PAXOS_REPLICAS_MAX] = {}, floor = PAXOS_POSITION(generation, 0), best = floor, below;
 
-	for (__u32 i = 0; i < PAXOS_REPLICAS_MAX; i++) {
-		if (i >= replica_count)
-			break;
+	for (__u32 i = 0; i < world_replicas(world); i++) {
 		acked[i] = world_load(world, &world_cells(world)->acked[i].position);
-		if (PAXOS_GENERATION(acked[i]) != generation && !world_has(world, FAST_MUTANT_scan_any_generation))
-			acked[i] = 0;
+		if (!world_has(world, FAST_MUTANT_scan_any_generation))
+			acked[i] = if_of_generation(acked[i], floor);
 	}
 	for (__u32 i = 0; i < PAXOS_REPLICAS_MAX; i++) {
-		__u32 reached = 0;
-
+		below = 0;
 		for (__u32 j = 0; j < PAXOS_REPLICAS_MAX; j++)
-			reached += is_at_least(acked[j], acked[i]);
-		if (acked[i] > best && reached >= quorum)
+			below += is_less(acked[j], acked[i]);
+		if (acked[i] > best && below + quorum <= PAXOS_REPLICAS_MAX)
 			best = acked[i];
 	}
 	return best;
@@ -150,7 +159,7 @@ static __always_inline void count_acknowledgements(const struct fast_world *worl
 	__u32 quorum = config->quorum - (world_has(world, FAST_MUTANT_quorum_off_by_one) ? 1u : 0u);
 	__u64 position;
 
-	position = quorum_position(world, config->generation, config->replica_count, quorum); /* 4 */
+	position = quorum_position(world, config->generation, quorum); /* 4 */
 	if (world_has(world, FAST_MUTANT_exact_count) && position < raised)
 		return;
 	if (position > PAXOS_POSITION(config->generation, 0) && raise_commit(world, position)) /* 5 */

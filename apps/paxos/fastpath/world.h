@@ -15,6 +15,7 @@
 #include "apps/paxos/abi/fast_abi.h"
 #include "apps/paxos/fastpath/mutant.h"
 #include "xdp/lib/checksum.bpf.h"
+#include "xdp/lib/packet.bpf.h"
 #include "xdp/lib/shared_atomic.h"
 
 #ifdef __bpf__
@@ -34,6 +35,7 @@ static __always_inline struct paxos_cells *world_cells(const struct fast_world *
 }
 
 static __always_inline __u64 world_slot_count(const struct fast_world *world) { return PAXOS_SLOTS; }
+static __always_inline __u32 world_replicas(const struct fast_world *world) { return PAXOS_REPLICAS_MAX; }
 
 static __always_inline struct paxos_slot *world_slot(const struct fast_world *world, __u64 rel)
 {
@@ -45,6 +47,8 @@ static __always_inline int world_has(const struct fast_world *world, enum fast_m
 /* Copies the datagram's payload. 0, or an error and the slot's bytes are anything. */
 static __always_inline long world_copy_message(const struct fast_world *world, struct paxos_slot *slot, __u32 bytes)
 {
+	if (!is_size(&bytes, PAXOS_MESSAGE_MAX)) /* here again: older verifiers forget it on the way */
+		return -1;
 	return bpf_xdp_load_bytes(world->ctx, world->message_offset, slot->message, bytes);
 }
 
@@ -81,6 +85,7 @@ struct fast_world {
 	struct paxos_cells *cells;
 	struct paxos_slot *slots;
 	__u64 slot_count;     /* a power of two */
+	__u32 replicas;       /* whose cells are scanned; 0: all there is room for */
 	__u64 now_ns;
 	const __u8 *message;  /* the UDP payload; read by the program's side only */
 	__u32 message_bytes;
@@ -92,6 +97,11 @@ struct fast_world {
 
 static inline struct paxos_cells *world_cells(const struct fast_world *world) { return world->cells; }
 static inline __u64 world_slot_count(const struct fast_world *world) { return world->slot_count; }
+
+static inline __u32 world_replicas(const struct fast_world *world)
+{
+	return world->replicas ? world->replicas : PAXOS_REPLICAS_MAX;
+}
 
 static inline struct paxos_slot *world_slot(const struct fast_world *world, __u64 rel)
 {

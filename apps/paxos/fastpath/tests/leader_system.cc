@@ -26,6 +26,7 @@ LeaderSystem::LeaderSystem(const LeaderBounds& bounds) : bounds_(bounds) {
 fast_world LeaderSystem::world() {
   fast_world made{};
   made.cells = &cells_;
+  made.replicas = bounds_.replicas;
   made.now_ns = kNow;
   made.mutant = bounds_.mutant;
   made.ring = [](void* rung, __u32, __u64) { *static_cast<bool*>(rung) = true; };

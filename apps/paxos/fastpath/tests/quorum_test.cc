@@ -163,11 +163,12 @@ TEST(QuorumScan, IsTheNthLargest) {
     for (std::uint32_t i = 0; i < PAXOS_REPLICAS_MAX; ++i) {
       const __u64 of = random() % 8 == 0 ? generation - 1 + random() % 3 : generation;
       const __u64 rel = random() % 2 == 0 ? random() % 4 : random() & PAXOS_REL_MAX;
+      if (i >= count) continue;
       memory.cells().acked[i].position = PAXOS_POSITION(of, rel);
-      if (i < count) mine.push_back(of == generation ? rel : 0);
+      mine.push_back(of == generation ? rel : 0);
     }
     std::sort(mine.rbegin(), mine.rend());
-    EXPECT_EQ(quorum_position(&memory.world(), generation, count, quorum),
+    EXPECT_EQ(quorum_position(&memory.world(), generation, quorum),
               PAXOS_POSITION(generation, mine[quorum - 1]));
   }
 }
