@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks paxos.pml with spin: every scenario exhaustively, and every variant that is broken on purpose, which
-must commit two different entries at one op. Called by the ctest `paxos_model`.
+"""Checks paxos.pml and fence.pml with spin: every scenario exhaustively, and every variant that is broken on purpose,
+which must commit two different entries at one op, or break the property named. Called by the ctest `paxos_model`.
 
 Usage: run_model.py [--jobs N] [--only TEXT]     run what has TEXT in its name
        run_model.py --large                      the scenarios with larger bounds: hours, 16 GB
@@ -17,6 +17,7 @@ import promela  # noqa: E402
 
 # No reduction: every step touches what all see.
 MODEL = promela.Model(FOLDER, "paxos.pml", depth_max=100_000, flags=("-DNOREDUCE",))
+FENCE = promela.Model(FOLDER, "fence.pml", depth_max=100_000, flags=("-DNOREDUCE",))
 
 # Memory runs ahead of the disk by no more than QUEUE stores and sends: spin says so if that is too few.
 MEMORY = "QUEUE=16"
@@ -55,6 +56,38 @@ BROKEN = {
     f"{DAMAGE} VIEWS=3 OPS=1": "WHOLE_BEFORE_RECOVERED",
 }
 
+# The same for fence.pml: bounds -> rule left out -> what is found.
+TWO_CPUS = "GENERATIONS=2 CRASHES=0"
+ONE_CPU = "ONE_CPU GENERATIONS=3 CRASHES=1"
+SCAN = "ONE_CPU GENERATIONS=1 CRASHES=0 SCAN"
+FENCE_SCENARIOS = {
+    "fence.memory": "GENERATIONS=3 CRASHES=0",
+    "fence.memory_crash": ONE_CPU,
+    "fence.wal": f"WAL {ONE_CPU}",
+    "fence.scan": SCAN,
+}
+FENCE_LARGE = {
+    "fence.two_cpus_crash": "GENERATIONS=3 CRASHES=1",
+    "fence.two_cpus_crash_wal": "WAL GENERATIONS=3 CRASHES=1",
+    "fence.two_cpus_scan": "GENERATIONS=2 CRASHES=0 SCAN",
+}
+FENCE_BROKEN = {
+    (TWO_CPUS, "Agreement"): "NO_FREEZE READ_THEN_FREEZE NO_DRAIN NO_GENERATION_IN_SWAP QUORUM_OFF_BY_ONE",
+    (TWO_CPUS, "StoredBeforeAccepted"): "ADVANCE_BEFORE_STORE NO_SPACE_CHECK NO_CLAIM STALE_CLAIMS_NEWER",
+    (ONE_CPU, "Agreement"): "VIEW_NOT_STORED VOTE_BEFORE_STORE NEW_MAP_OLD_RUNS_ON",
+    (f"WAL {ONE_CPU}", "Agreement"): "VIEW_NOT_STORED VOTE_BEFORE_STORE ACK_BEFORE_STORE",
+    (SCAN, "MissedQuorum"): "SCAN_BEFORE_RAISE EXACT_COUNT",
+}
+
+
+def broken_fences():
+    """Name, definitions, what is found."""
+    for (bounds, wanted), names in FENCE_BROKEN.items():
+        kind = "fence wal" if "WAL" in bounds else "fence"
+        only = " AGREEMENT_ONLY" if wanted == "Agreement" else ""
+        for each in names.split():
+            yield f"{kind} {each}", f"{bounds} {each}{only}", wanted
+
 
 def broken_variants():
     for bounds, names in BROKEN.items():
@@ -74,13 +107,22 @@ def tasks(large):
         yield promela.Task(name, definitions, "Agreement", ("-DCOLLAPSE", "-O0", "-DMEMLIM=4096"), 600)
 
 
+def fence_tasks(large):
+    for name, definitions in (FENCE_LARGE if large else FENCE_SCENARIOS).items():
+        yield promela.Task(name, definitions, promela.HOLDS, ("-DCOLLAPSE", "-O1", "-DMEMLIM=4096"), 600)
+    for name, definitions, wanted in [] if large else broken_fences():
+        yield promela.Task(name, definitions, wanted, ("-DCOLLAPSE", "-O0", "-DMEMLIM=4096"), 600)
+
+
 def trace(wanted):
-    """Prints the shortest counterexample: one line a step."""
-    definitions = dict(broken_variants()).get(wanted)
-    if definitions is None:
+    """Prints the shortest counterexample: one line a step; of the fence, which steps by accesses, its lines of code."""
+    variants = {name: (MODEL, definitions, "-T") for name, definitions in broken_variants()}
+    variants |= {name: (FENCE, definitions, "-p") for name, definitions, _ in broken_fences()}
+    if wanted not in variants:
         print(f"no such name: {wanted}")
         return 1
-    for line in MODEL.counterexample(definitions, "-T", ["-DCOLLAPSE"]):
+    model, definitions, view = variants[wanted]
+    for line in model.counterexample(definitions, view, ["-DCOLLAPSE"]):
         if line.startswith("spin:"):
             break
         if line.strip():
@@ -94,7 +136,10 @@ def main():
     options = parser.parse_args()
     if options.trace:
         return trace(options.trace)
-    return promela.check_all(MODEL, tasks(options.large), options)
+    batches = [(MODEL, list(tasks(options.large))), (FENCE, list(fence_tasks(options.large)))]
+    chosen = [(model, batch) for model, batch in batches if any(options.only in task.name for task in batch)]
+    results = [promela.check_all(model, batch, options) for model, batch in chosen]
+    return 0 if results and not any(results) else 1
 
 
 if __name__ == "__main__":
