@@ -19,7 +19,8 @@ namespace bmc::paxos::runtime {
 struct OutgoingDatagram {
   Endpoint to;
   std::shared_ptr<const std::string> bytes;
-  bool is_bundle = false;  // of several messages
+  bool is_bundle = false;     // of several messages
+  ReplicaSet recipients = 0;  // not empty: to these in place of `to`, which is UdpTransport's business
 };
 
 class DatagramSocket {

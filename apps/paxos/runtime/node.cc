@@ -77,7 +77,8 @@ Result<void> Node::open_udp() {
   auto udp = UdpTransport::open(executor_, monitor_, config, std::move(handlers));
   if (!udp) return udp.error();
   udp_ = *std::move(udp);
-  return {};
+  if (options_.broadcast_offload.reports < 0) return {};
+  return udp_->offload_broadcasts(options_.broadcast_offload, parse_endpoints(options_.replicas));
 }
 
 Result<void> Node::open_bulk() {
@@ -171,6 +172,7 @@ void Node::send_to_replicas(const SendToReplicas& send) {
   const std::size_t datagram = udp_->datagram_bytes_max();
   const bool by_stream =
       send.bulk ? bytes->size() > datagram : bytes->size() > kFragmentsToReplicas * datagram;
+  if (!by_stream && udp_->can_broadcast(*bytes)) return udp_->broadcast(send.to, bytes);
   for (ReplicaIndex i = 0; i < core_options_.replica_count; i++) {
     if ((send.to >> i & 1) == 0) continue;
     if (by_stream) {

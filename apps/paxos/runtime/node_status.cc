@@ -53,11 +53,21 @@ ReplicaStatus Node::look() const {
 
 std::vector<Counter> Node::count() const {
   const UdpCounters udp = udp_ ? udp_->counters() : UdpCounters{};
+  const fastpath::BroadcastCounters broadcast =
+      udp_ ? udp_->broadcast_counters() : fastpath::BroadcastCounters{};
   const BulkCounters bulk = bulk_ ? bulk_->counters() : BulkCounters{};
   const StorageThread::Counters storage = storage_->counters();
   std::vector<Counter> all = {
       {"datagrams", "received", "UDP datagrams", udp.received},
       {"datagrams", "sent", "UDP datagrams", udp.sent},
+      {"broadcasts", "taken", "Messages to many handed to the kernel's broadcast program",
+       broadcast.broadcasts},
+      {"broadcasts", "unanswered", "Messages to many handed to the kernel's broadcast program",
+       broadcast.unanswered},
+      {"broadcasts", "refused", "Messages to many handed to the kernel's broadcast program",
+       broadcast.refused},
+      {"broadcast_copies", "sent", "Recipients of broadcasts", broadcast.copies},
+      {"broadcast_copies", "undelivered", "Recipients of broadcasts", broadcast.undelivered},
       {"bulk_messages", "received", "Messages over TCP", bulk.received},
       {"bulk_messages", "sent", "Messages over TCP", bulk.sent},
       {"send_dropped", "datagram", "Not sent: a queue was full or the kernel refused", udp.send_dropped},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "apps/paxos/abi/broadcast_abi.h"
 #include "apps/paxos/runtime/endpoint.h"
 #include "apps/paxos/runtime/fragment.h"
 
@@ -88,6 +89,23 @@ void check_listen(const Options& options, Problems& problems) {
   }
 }
 
+void check_broadcast(const Options& options, Problems& problems) {
+  const BroadcastOffload& offload = options.broadcast_offload;
+  if (offload.reports < 0 && offload.groups < 0) return;
+  if (offload.reports < 0 || offload.interface.empty()) {
+    problems.push_back("broadcast_offload is not whole: give reports and interface");
+  }
+  if (offload.group >= BROADCAST_GROUPS_MAX) {
+    problems.push_back("broadcast_offload.group is " + std::to_string(offload.group) + ": give 0 to " +
+                       std::to_string(BROADCAST_GROUPS_MAX - 1));
+  }
+  const auto listen = parse_endpoint(options.listen);
+  if (listen && listen->address().is_unspecified()) {
+    problems.push_back(
+        "broadcast_offload needs a replica that listens at its own address: leave listen empty");
+  }
+}
+
 void check_times(const Options& options, Problems& problems) {
   check_ranges({{"heartbeat_ms", options.heartbeat_ms, 1, 60'000},
                 {"leader_timeout_ms", options.leader_timeout_ms, 1, 600'000},
@@ -117,6 +135,7 @@ Problems Options::validate() const {
   }
   check_sizes(request_bytes_max, datagram_bytes_max, reassembly_bytes_max, problems);
   check_times(*this, problems);
+  check_broadcast(*this, problems);
   check_ranges({{"batch_requests_max", batch_requests_max, 1, 65'536},
                 {"batch_bytes_max", batch_bytes_max, 64, kDatagramBytesMax},
                 {"pipeline_batches_max", pipeline_batches_max, 1, 65'536},

@@ -3,6 +3,7 @@
 #include "apps/paxos/runtime/udp_transport.h"
 
 #include <algorithm>
+#include <bit>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <chrono>
@@ -148,10 +149,55 @@ void UdpTransport::flush() {
   if (!pacing_ && !fragmented_.empty()) pace();
 }
 
+Result<void> UdpTransport::offload_broadcasts(const BroadcastOffload& offload,
+                                              const std::vector<Endpoint>& replicas) {
+  auto opened = fastpath::Broadcast::open(offload, socket_.socket().native_handle(), replicas);
+  if (!opened) return opened.error();
+  broadcast_.emplace(*std::move(opened));
+  return {};
+}
+
+void UdpTransport::broadcast(ReplicaSet to, std::shared_ptr<const std::string> message) {
+  if (queue_.size() < kQueueMax) {
+    queue_.push_back({.to = {}, .bytes = std::move(message), .recipients = to});
+  } else {
+    counters_.send_dropped++;
+  }
+}
+
+std::span<const OutgoingDatagram> UdpTransport::unicasts_from(std::size_t index) const {
+  const auto begin = queue_.begin() + static_cast<std::ptrdiff_t>(index);
+  const auto end = broadcast_
+                       ? std::find_if(begin, queue_.end(),
+                                      [](const OutgoingDatagram& each) { return each.recipients != 0; })
+                       : queue_.end();
+  return {begin, end};
+}
+
+// Whom the copies do not reach gets a datagram of his own, behind it in the queue. False: the socket takes
+// nothing now.
+bool UdpTransport::send_to_many(std::size_t index) {
+  const OutgoingDatagram many = queue_[index];
+  const auto [left, error] = broadcast_->send(*many.bytes, many.recipients, monotonic_us());
+  if (error != 0) return false;
+  counters_.sent +=
+      static_cast<std::uint64_t>(std::popcount(static_cast<ReplicaSet>(many.recipients & ~left)));
+  std::vector<OutgoingDatagram> each;
+  for (ReplicaIndex i = 0; left >> i != 0; i++)
+    if ((left >> i & 1) != 0) each.push_back({broadcast_->peer(i), many.bytes});
+  queue_.insert(queue_.begin() + static_cast<std::ptrdiff_t>(index) + 1, each.begin(), each.end());
+  return true;
+}
+
 void UdpTransport::send_queue() {
   std::size_t next = 0;
   while (next < queue_.size()) {
-    const auto [count, error] = socket_.send(std::span(queue_).subspan(next));
+    if (queue_[next].recipients != 0) {
+      if (!send_to_many(next)) break;
+      next++;
+      continue;
+    }
+    const auto [count, error] = socket_.send(unicasts_from(next));
     counters_.sent += count;
     next += count;
     if (error == 0) continue;
@@ -211,6 +257,10 @@ UdpCounters UdpTransport::counters() const {
   all.fragments_refused += reassembler_.malformed();
   all.reassembly_given_up = reassembler_.given_up();
   return all;
+}
+
+fastpath::BroadcastCounters UdpTransport::broadcast_counters() const {
+  return broadcast_ ? broadcast_->counters() : fastpath::BroadcastCounters{};
 }
 
 Endpoint UdpTransport::local_endpoint() { return socket_.socket().local_endpoint(); }

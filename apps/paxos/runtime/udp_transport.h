@@ -9,9 +9,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "apps/paxos/fastpath/broadcast.h"
 #include "apps/paxos/runtime/datagram_socket.h"
 #include "apps/paxos/runtime/fragment.h"
 #include "apps/paxos/runtime/monitor.h"
@@ -57,6 +61,15 @@ class UdpTransport {
   void send_bundled(const Endpoint& to, std::shared_ptr<const std::string> message);
   void flush();
 
+  // Has the kernel make the copies of messages to many. `replicas` by their index. Errors: configuration, io.
+  Result<void> offload_broadcasts(const BroadcastOffload& offload, const std::vector<Endpoint>& replicas);
+  // As send(), to each of the replicas. Only after offload_broadcasts(), and for what fits a datagram.
+  bool can_broadcast(const std::string& message) const {
+    return broadcast_ && message.size() <= datagram_bytes_max_;
+  }
+  void broadcast(ReplicaSet to, std::shared_ptr<const std::string> message);
+  fastpath::BroadcastCounters broadcast_counters() const;
+
   // From now on nothing is received. What is queued can still be flushed.
   void stop_receiving() { receiving_ = false; }
 
@@ -84,6 +97,8 @@ class UdpTransport {
   void take(const Endpoint& from, std::string_view datagram);
   void send_fragments(const Endpoint& to, std::shared_ptr<const std::string> message);
   void send_queue();
+  std::span<const OutgoingDatagram> unicasts_from(std::size_t index) const;
+  bool send_to_many(std::size_t index);
   void refused(int error);
   void wait_writable();
   void pace();
@@ -94,6 +109,7 @@ class UdpTransport {
   const std::uint32_t busy_poll_us_;
   const UdpHandlers handlers_;
   DatagramSocket socket_;
+  std::optional<fastpath::Broadcast> broadcast_;  // none: every message to many is as many datagrams
   boost::asio::steady_timer pace_timer_;
   Reassembler reassembler_;
   std::size_t datagram_bytes_max_;  // lowered when a path takes less

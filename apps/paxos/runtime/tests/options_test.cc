@@ -130,6 +130,30 @@ TEST(OptionsTest, AReadReplicaIsOneOfTheReplicas) {
   expect_one_problem(options, "read_replica");
 }
 
+TEST(OptionsTest, ABroadcastOffloadIsWholeOrNotAtAll) {
+  Options options = valid();
+  options.broadcast_offload = {.reports = 6, .groups = 5, .group = 15, .interface = "eth0"};
+  EXPECT_TRUE(options.validate().empty());
+  options.broadcast_offload.group = 16;
+  expect_one_problem(options, "broadcast_offload.group");
+  options.broadcast_offload.group = 0;
+  options.broadcast_offload.reports = -1;
+  expect_one_problem(options, "reports");
+  options.broadcast_offload.reports = 6;
+  options.broadcast_offload.interface.clear();
+  expect_one_problem(options, "interface");
+  options.broadcast_offload.interface = "eth0";
+  options.listen = "10.0.0.1:7400";
+  EXPECT_TRUE(options.validate().empty());
+  options.listen = "0.0.0.0:7400";
+  expect_one_problem(options, "listen");
+  options.broadcast_offload = {};
+  EXPECT_TRUE(options.validate().empty());
+  options.listen.clear();
+  options.broadcast_offload = {.reports = 6, .interface = "eth0"};
+  EXPECT_TRUE(options.validate().empty());
+}
+
 TEST(OptionsTest, TheCoreIsToldTheSame) {
   Options options = valid();
   options.replica_index = 1;

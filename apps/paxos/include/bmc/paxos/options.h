@@ -12,6 +12,15 @@
 
 namespace bmc::paxos {
 
+// The kernel's broadcast program, loaded and attached by somebody who may (docs/paxos-library.md): messages
+// to several replicas leave with one system call. Descriptors may be closed once the replica has started.
+struct BroadcastOffload {
+  int reports = -1;  // of the map broadcast_reports, to be read; -1: no offload
+  int groups = -1;   // of the map broadcast_groups; -1: who gave the others has written the replicas there
+  std::uint8_t group = 0;      // of this replica, and of no other on its host: 0 … 15
+  std::string interface = {};  // where the program is attached: "eth0"
+};
+
 // Of one replica. What is marked [cluster] must be the same on every replica.
 struct Options {
   enum class Durability : std::uint8_t {
@@ -55,6 +64,7 @@ struct Options {
   std::uint32_t busy_poll_us = 0;
   std::uint32_t bulk_queue_bytes_max = 16u << 20;  // per replica, waiting to be sent over TCP
   std::uint32_t reassembly_bytes_max = 16u << 20;  // of messages of which fragments are missing
+  BroadcastOffload broadcast_offload = {};         // off
 
   // One sentence, without a newline, for the operator's log: became leader, lost a connection, … Called by
   // the executor's threads, one call at a time; must not block nor call the replica. Empty: nothing is told.
