@@ -32,7 +32,7 @@ Result<UdpClient> UdpClient::create(const IpAddress& server, std::uint16_t port,
   return UdpClient(*std::move(socket), workload);
 }
 
-Result<void> UdpClient::exchange(RunReport& report, std::uint64_t lost_after_ns) {
+Result<void> UdpClient::exchange(RunReport& report, const UdpPlan& plan) {
   const std::uint64_t sequence = sequence_++;
   const auto id = static_cast<std::uint16_t>(sequence);
   std::string request = {static_cast<char>(id >> 8), static_cast<char>(id), 0, 0, 0, 1, 0, 0};
@@ -42,7 +42,7 @@ Result<void> UdpClient::exchange(RunReport& report, std::uint64_t lost_after_ns)
   if (::send(socket_.get(), request.data(), request.size(), 0) < 0 && errno != ECONNREFUSED)
     return errno_error("sending a request");
   report.sent++;
-  while (!progress.done && since_ns(start) < lost_after_ns) {
+  while (!progress.done && since_ns(start) < plan.lost_after_ns) {
     char buffer[2048];
     const ssize_t got = ::recv(socket_.get(), buffer, sizeof buffer, 0);
     if (got < 0 && (errno == EAGAIN || errno == ECONNREFUSED || errno == EINTR)) continue;
@@ -55,6 +55,11 @@ Result<void> UdpClient::exchange(RunReport& report, std::uint64_t lost_after_ns)
       continue;
     }
     report.counter[LOADGEN_CHECKED]++;
+    if (plan.expect_echo && payload == std::string_view(request.data(), request.size())) {
+      report.latency.add(latency);
+      report.counter[LOADGEN_ANSWERED]++;
+      return {};
+    }
     const loadgen_counter fault = check_payload(*workload_, sequence, id, payload, progress);
     if (fault != LOADGEN_COUNTER_COUNT) {
       report.counter[fault]++;
@@ -86,7 +91,7 @@ Result<RunReport> UdpClient::run(const UdpPlan& plan, const std::stop_token& sto
     if (plan.rps > 0 &&
         static_cast<double>(since_ns(start)) < static_cast<double>(report.sent) * 1e9 / plan.rps)
       continue;
-    if (auto done = exchange(report, plan.lost_after_ns); !done) return done.error();
+    if (auto done = exchange(report, plan); !done) return done.error();
     report.seconds = static_cast<double>(since_ns(start)) / 1e9;
     if (progress && report.sent % kProgressEvery == 0) progress(report);
   }

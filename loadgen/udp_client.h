@@ -21,6 +21,7 @@ struct UdpPlan {
   std::uint64_t requests = std::numeric_limits<std::uint64_t>::max();
   double rps = 0;                             // at most; 0: the next as soon as the last is answered
   std::uint64_t lost_after_ns = 200'000'000;  // then the next request is sent
+  bool expect_echo = false;                   // the server sends requests back as they are
 };
 
 class UdpClient {
@@ -34,7 +35,7 @@ class UdpClient {
 
  private:
   UdpClient(Fd socket, const Workload& workload) : socket_(std::move(socket)), workload_(&workload) {}
-  Result<void> exchange(RunReport& report, std::uint64_t lost_after_ns);
+  Result<void> exchange(RunReport& report, const UdpPlan& plan);
 
   Fd socket_;
   const Workload* workload_;

@@ -92,6 +92,8 @@ Sample small_cache(Run& run) {
 Sample single_request(Run& run) {
   const demo::MeasurementPlan plan = run.plan();
   demo::Measurement measurement(run.stage().link(), run.scene().items, run.progress(), run.stop());
+  std::unique_ptr<loadgen::EchoServer> echo;
+  if (run.side() == Side::kLimit) echo = run.stage().start_echo();
   demo::Measured measured;
   demo::unwrap(measurement.find_latency(std::string("latency, ") + name_of(run.side()), plan, measured));
   run.count(measurement.total());
@@ -135,7 +137,7 @@ std::vector<Case> rate_cases() {
        "us",
        "one request outstanding; figures have the p99",
        kSceneSmall,
-       pair,
+       all,
        single_request,
        {"<= 1/7 x", [](const Outcome& o) { return o.ratio() && *o.ratio() <= 1.0 / 7; }}},
       {"udp_get_hit_500B",

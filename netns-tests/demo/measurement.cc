@@ -102,11 +102,12 @@ Result<void> Measurement::find_latency(const std::string& name, const Measuremen
   if (!server) return server.error();
   // Only where answers come from XDP: memcached's own need no program here, and it would cost them time.
   std::optional<lab::XdpPass> receiver;
-  if (plan.kernel_hits) receiver.emplace(link_.far_device);
+  if (plan.kernel_hits || plan.expect_echo) receiver.emplace(link_.far_device);
   auto client = loadgen::UdpClient::create(*server, lab::kMemcachedPort, *workload);
   if (!client) return client.error();
   loadgen::UdpPlan udp;
   udp.seconds = std::max(0.5, plan.seconds / 2);
+  udp.expect_echo = plan.expect_echo;
   auto report = counted(client->run(udp, stop_, [this](const RunReport& so_far) { progress_.show(so_far); }));
   if (!report) return report.error();
   if (report->answered() == 0)

@@ -128,6 +128,17 @@ static __always_inline enum cache_counter judge_entry(const struct lookup_world 
 	return hit->text_bytes >= key_bytes + CACHE_TEXT_FRAME ? CACHE_TX_HIT : CACHE_PASS_MISS;
 }
 
+/*
+ * Has the second cache line of a small entry fetched while the first one is waited for. Any entry may be read so
+ * far: CACHE_ENTRY_MAX is the room behind the last place where one begins.
+ */
+static __always_inline void touch_entry(const __u8 *entry)
+{
+	__u64 word = load_text_word(entry + 72);
+
+	asm volatile("" : : "r"(word));
+}
+
 /* One way whose tag fits. `wanted` is the epoch_key a current entry of this key has. */
 static __always_inline enum cache_counter examine_way(const struct lookup_world *world, const struct cache_key *key,
 						      __u64 wanted, struct cache_hit *hit)
@@ -145,6 +156,7 @@ static __always_inline enum cache_counter examine_way(const struct lookup_world 
 	if (((hit->generation ^ hit->way >> WAY_GENERATION_SHIFT) & WAY_GENERATION_MASK) != 0)
 		return CACHE_PASS_MISS;
 	entry = (const struct entry *)(log + offset);
+	touch_entry((const __u8 *)entry);
 	difference = shared_load(&entry->epoch_key) ^ wanted;
 	if (difference >> CACHE_EPOCH_BITS || !key_equals(key, (const __u8 *)entry + CACHE_TEXT_OFFSET + CACHE_KEY_OFFSET))
 		return CACHE_PASS_MISS;
