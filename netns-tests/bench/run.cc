@@ -14,8 +14,8 @@ constexpr double kFirstRps = 20'000, kFirstKernelRps = 200'000;
 constexpr double kStartNear = 0.8;
 constexpr double kSweepRps = 35'000, kCarefulRps = 20'000;
 constexpr double kDrawSeconds = 5;
-// Then most are hits. Three million draws show which few thousand of the keys are asked for most.
-constexpr double kChoiceRps = 70'000, kChoiceSeconds = 40;
+// Then most are hits. Seven draws for each key show which hundredth of the keys is asked for most.
+constexpr double kChoiceRps = 70'000, kChoiceDraws = 7;
 constexpr std::uint32_t kSweepConnections = 32;
 
 }  // namespace
@@ -60,7 +60,7 @@ void Run::warm_up() {
     case Warming::kDraws:
       progress_.step(name + ": asking until the cache has made its choice");
       send(scene_.items, {.rps = kSweepRps, .seconds = kDrawSeconds});
-      send(scene_.items, {.rps = kChoiceRps, .seconds = kChoiceSeconds});
+      send(scene_.items, {.rps = kChoiceRps, .seconds = kChoiceDraws * scene_.items.key_count / kChoiceRps});
       return;
     case Warming::kSweep:
     case Warming::kOnce:
