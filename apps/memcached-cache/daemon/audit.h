@@ -86,7 +86,7 @@ class Audit {
   ConnectionReader reader_;
   std::vector<ConnectionView> connections_;  // of this round
   std::vector<ConnectionView> lost_;
-  std::vector<SocketInfo> tcp_;  // of this round
+  std::vector<SocketInfo> tcp_;            // of this round
   std::unordered_set<std::uint64_t> own_;  // cookies of those that are bmcd's
   DrainWatch drain_;
   std::unordered_map<std::uint64_t, std::uint64_t>

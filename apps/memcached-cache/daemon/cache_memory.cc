@@ -69,7 +69,8 @@ Result<CacheMemory> CacheMemory::map(const bpf_object& object) {
 }
 
 lookup_world CacheMemory::world() {
-  return {coarse_ns(), monotonic_ns(), &buckets[0], &segments[0], log[0].byte, buckets.size(), segments.size()};
+  return {coarse_ns(), monotonic_ns(), &buckets[0],    &segments[0],
+          log[0].byte, buckets.size(), segments.size()};
 }
 
 std::uint64_t CacheMemory::current_stamp(std::uint32_t server, std::uint64_t key_hash) {

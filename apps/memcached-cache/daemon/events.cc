@@ -15,8 +15,9 @@ namespace {
 // A turn of the loop takes no more, so that a flood of events does not delay the heartbeat.
 constexpr int kEventsPerTurn = 512;
 
-// From the first event of a burst until the burst is taken. A program that finds nobody behind the ring pays for a
-// wake-up: microseconds, where an entry is filled in one. The ring takes what comes meanwhile several times over.
+// From the first event of a burst until the burst is taken. A program that finds nobody behind the ring pays
+// for a wake-up: microseconds, where an entry is filled in one. The ring takes what comes meanwhile several
+// times over.
 constexpr auto kGather = std::chrono::milliseconds(2);
 
 }  // namespace

@@ -132,9 +132,11 @@ void StoreScan::scan_bucket(const bucket& bucket, std::uint64_t now_ns) {
 }
 
 void StoreScan::scan_some(std::uint64_t now_ns) {
-  for (const std::uint32_t end = std::min(memory_.buckets.size(), bucket_ + kBucketsAtOnce); bucket_ < end; bucket_++)
+  for (const std::uint32_t end = std::min(memory_.buckets.size(), bucket_ + kBucketsAtOnce); bucket_ < end;
+       bucket_++)
     scan_bucket(memory_.buckets[bucket_], now_ns);
-  for (const std::uint32_t end = std::min(memory_.guards.size(), guard_ + kBucketsAtOnce); guard_ < end; guard_++)
+  for (const std::uint32_t end = std::min(memory_.guards.size(), guard_ + kBucketsAtOnce); guard_ < end;
+       guard_++)
     counting_.guards_in_flight += GUARD_IN_FLIGHT(observe(memory_.guards[guard_].word)) != 0;
 }
 

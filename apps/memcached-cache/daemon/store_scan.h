@@ -48,8 +48,8 @@ struct StoreTotals {
   std::uint64_t guards_in_flight = 0;
 };
 
-// Counts in slices that are short whatever the size of the store: bmcd may share its processor with memcached,
-// whose UDP queue holds a few milliseconds of requests.
+// Counts in slices that are short whatever the size of the store: bmcd may share its processor with
+// memcached, whose UDP queue holds a few milliseconds of requests.
 class StoreScan {
  public:
   static constexpr std::uint64_t kSliceNs = 100'000;

@@ -33,8 +33,8 @@ class SegmentPin {
 };
 
 // Gives the entry that `way` led to its deadline (CACHE_DEADLINE units, already cut to max_staleness and
-// flush_from). False, and nothing is changed, if the entry is no more, or has a deadline. `way` is that of the
-// CACHE_EVENT_TTL; no other entry has had it since.
+// flush_from). False, and nothing is changed, if the entry is no more, or has a deadline. `way` is that of
+// the CACHE_EVENT_TTL; no other entry has had it since.
 inline bool set_entry_deadline(const StoreMemory& store, std::uint64_t way, std::uint32_t deadline) {
   const std::uint32_t index = way_segment(way);
   const std::uint64_t offset = way_offset(way);

@@ -41,8 +41,8 @@ struct StoreLayout {
 inline constexpr std::uint64_t kBucketBytesPerSegment =
     (CACHE_SEGMENT_BYTES / 88) * 156 / 100 / CACHE_BUCKET_WAYS * sizeof(bucket);  // 169,920
 
-// A guard and its hint are 48 bytes: 1.2 % of the memory. Some 40 keys of that size share one: while one of them is
-// written, none of the others is filled. What is stored of them stays.
+// A guard and its hint are 48 bytes: 1.2 % of the memory. Some 40 keys of that size share one: while one of
+// them is written, none of the others is filled. What is stored of them stays.
 inline constexpr std::uint64_t kBytesPerGuard = 4096;
 
 // A block counts 21 keys, 1 % of the memory: three keys for each item of 1000 bytes that fits, which is what

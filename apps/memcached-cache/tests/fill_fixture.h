@@ -16,11 +16,11 @@
 #include <string>
 #include <vector>
 
-#include "apps/memcached-cache/store/way_kill.h"
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/coherence/lease.bpf.h"
 #include "apps/memcached-cache/store/append.h"
 #include "apps/memcached-cache/store/entry_deadline.h"
+#include "apps/memcached-cache/store/way_kill.h"
 #include "apps/memcached-cache/tests/packet_builder.h"
 #include "apps/memcached-cache/tests/store_fixture.h"
 #include "cache_fill_only.skel.h"

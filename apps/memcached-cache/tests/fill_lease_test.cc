@@ -27,8 +27,8 @@ class LeaseTest : public testing::Test {
   };
 
   lease_result arrive(const Datagram& datagram) {
-    const lease_request request{datagram.tag,     datagram.key, kStamp,       kEpoch, datagram.released,
-                                datagram.barrier, datagram.at,  datagram.wish};
+    const lease_request request{datagram.tag,      datagram.key,     kStamp,      kEpoch,
+                                datagram.released, datagram.barrier, datagram.at, datagram.wish};
     return lease_record(&slot_, &request);
   }
 

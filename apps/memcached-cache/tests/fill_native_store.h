@@ -50,9 +50,9 @@ class NativeStore {
   NativeStore(const NativeStore&) = delete;
   NativeStore& operator=(const NativeStore&) = delete;
 
-  // Stores the item as the fill program does, under a lease of the guard's generation `leased` (of now, if not
-  // given), stalled for as long as `stall` takes when it has its place.
-  // Returns the way word; 0 if there was no space, or another thread took the way or wrote the key.
+  // Stores the item as the fill program does, under a lease of the guard's generation `leased` (of now, if
+  // not given), stalled for as long as `stall` takes when it has its place. Returns the way word; 0 if there
+  // was no space, or another thread took the way or wrote the key.
   std::uint64_t fill(std::string_view key, std::string_view data, std::uint64_t epoch,
                      std::uint32_t deadline = CACHE_DEADLINE_NEVER, const std::function<void()>& stall = {},
                      std::optional<std::uint64_t> leased = {}) {
@@ -142,8 +142,8 @@ class NativeStore {
   guard& guard_of(std::uint64_t hash) { return guards_[cache_guard_index(hash, control_.guard_mask)]; }
 
   // As publish() of tc/fill_store.bpf.h.
-  std::uint64_t publish(struct bucket& bucket, const bucket_slot& slot, std::uint64_t hash, std::uint64_t place,
-                        std::uint64_t generation) {
+  std::uint64_t publish(struct bucket& bucket, const bucket_slot& slot, std::uint64_t hash,
+                        std::uint64_t place, std::uint64_t generation) {
     const std::uint64_t way = cache_tag(hash) << WAY_TAG_SHIFT | place;
     if (way_publish(&bucket, &slot, way | WAY_PENDING) == 0) return 0;
     if (GUARD_GENERATION(shared_load(&guard_of(hash).word)) != generation) {

@@ -243,7 +243,8 @@ class LeaseStress {
     for (;;) {
       const __u64 arrival = ++clock_;
       if (arrival > datagrams_) break;
-      const lease_request request{tag_of(arrival), arrival * 3, arrival * 5, arrival * 7, 0, 0, arrival, LEASE_WISH_FILL};
+      const lease_request request{tag_of(arrival), arrival * 3,    arrival * 5, arrival * 7, 0, 0,
+                                  arrival,         LEASE_WISH_FILL};
       lease_record(&lease_, &request);
       for (auto replies = random() % 3; replies > 0; --replies) take(tag_of(random()));
     }
@@ -255,8 +256,7 @@ class LeaseStress {
     lease_taken lease{};
     if (lease_take(&lease_, tag, 0, &lease) == 0) return;
     const bool whole = lease.key_hash == lease.arrival_ns * 3 && lease.stamp == lease.arrival_ns * 5 &&
-                       lease.epoch == lease.arrival_ns * 7 &&
-                       tag_of(lease.arrival_ns) == tag;
+                       lease.epoch == lease.arrival_ns * 7 && tag_of(lease.arrival_ns) == tag;
     ++(whole ? taken_.at(lease.arrival_ns) : torn_);
   }
 

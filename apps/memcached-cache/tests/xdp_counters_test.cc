@@ -106,9 +106,7 @@ std::map<cache_counter, XdpCounters::Reach> XdpCounters::table() {
 }
 
 void XdpCounters::add_store_changes(std::map<cache_counter, Reach>& table) {
-  table[CACHE_PASS_DEAD] = [this] {
-    return after([] { store().server(0).global += GUARD_ARRIVE; });
-  };
+  table[CACHE_PASS_DEAD] = [this] { return after([] { store().server(0).global += GUARD_ARRIVE; }); };
   table[CACHE_PASS_EXPIRED] = [this] { return after([this] { placed_.entry->deadline = 1; }); };
   table[CACHE_PASS_SHADOW] = [this] { return after([] { control().mode = CACHE_MODE_SHADOW; }); };
   table[CACHE_PASS_BYPASS] = [this] { return after([] { control().mode = CACHE_MODE_BYPASS; }); };
