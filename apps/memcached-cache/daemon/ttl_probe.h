@@ -66,7 +66,8 @@ class TtlProbe {
 
   static constexpr std::size_t kQueueMax = 8192;
   static constexpr std::size_t kAskedMax = 256;  // outstanding questions
-  static constexpr std::size_t kConfirmMax = 32768;
+  // What is filled in the two seconds that a confirmation takes, at the rate at which one memcached fills.
+  static constexpr std::size_t kConfirmMax = 131072;
 
   explicit TtlProbe(World world) : world_(std::move(world)) {}
 
