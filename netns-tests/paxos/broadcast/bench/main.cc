@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "control-plane/signal_stop.h"
@@ -15,7 +16,7 @@ namespace bmc::bench {
 namespace {
 
 struct Options {
-  std::size_t repeats = 101;
+  std::size_t repeats = 51;
   std::size_t messages = 200;
   std::vector<std::size_t> recipients{2, 4, 6, 8};
   std::vector<std::size_t> bytes{112, 1400};

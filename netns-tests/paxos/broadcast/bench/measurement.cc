@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
+#include <fstream>
 #include <optional>
 #include <sstream>
 
@@ -88,13 +89,16 @@ struct Sender::State {
 
   // What the interface swallowed.
   std::uint64_t swallowed() const {
-    const std::string text =
-        lab::run_checked({"sh", "-c", "grep sink: /proc/self/net/dev | tr -s ' :' ' '"}, &netns);
-    std::istringstream words(text);
-    std::string name;
-    std::uint64_t received_bytes = 0, received_packets = 0;
-    words >> name >> received_bytes >> received_packets;
-    return received_packets;
+    const lab::ScopedNetns inside(netns);
+    std::ifstream file("/proc/thread-self/net/dev");
+    for (std::string line; std::getline(file, line);) {
+      std::istringstream words(line);
+      std::string name;
+      std::uint64_t received_bytes = 0, received_packets = 0;
+      if (words >> name >> received_bytes >> received_packets && name == std::string(kDevice) + ":")
+        return received_packets;
+    }
+    throw lab::LabError("no statistics of the interface");
   }
 
   lab::Netns netns{"sender"};
