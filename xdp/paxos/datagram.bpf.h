@@ -62,26 +62,28 @@ static __always_inline enum paxos_fast_counter find_group(struct xdp_md *ctx, st
 	if (!datagram->world.group)
 		return PAXOS_PASS_NO_GROUP;
 	datagram->world.ctx = ctx;
-	datagram->world.doorbell = bpf_map_lookup_elem(&paxos_doorbells, local);
+	datagram->world.doorbells = &paxos_doorbells;
+	datagram->world.local = local;
 	datagram->world.now_ns = bpf_ktime_get_coarse_ns();
 	datagram->world.message_offset = packet->payload_offset;
 	datagram->world.message_bytes = packet->payload_bytes;
 	return PAXOS_GO_ON;
 }
 
-/* A header that a program may read, of a kind that is switched on. */
+/* A header that a program may read, of a kind that is switched on. With all switched off nothing is looked at. */
 static __always_inline enum paxos_fast_counter read_header(const struct datagram *datagram)
 {
 	const struct paxos_header *header = &datagram->scratch->header;
-	enum paxos_fast_counter out = check_header(header, datagram->packet.payload_bytes);
 	const struct paxos_control *control;
+	enum paxos_fast_counter out;
 	__u32 zero = 0;
 
+	control = bpf_map_lookup_elem(&paxos_control, &zero);
+	if (!control || control->abi_version != PAXOS_FAST_ABI_VERSION || !control->offloads)
+		return PAXOS_PASS_OFF;
+	out = check_header(header, datagram->packet.payload_bytes);
 	if (out)
 		return out;
-	control = bpf_map_lookup_elem(&paxos_control, &zero);
-	if (!control || control->abi_version != PAXOS_FAST_ABI_VERSION)
-		return PAXOS_PASS_OFF;
 	if (!(control->offloads & (header->type == PAXOS_PREPARE ? PAXOS_OFFLOAD_ACK : PAXOS_OFFLOAD_QUORUM)))
 		return PAXOS_PASS_OFF;
 	return PAXOS_GO_ON;

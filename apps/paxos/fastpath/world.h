@@ -23,7 +23,8 @@
 struct fast_world {
 	struct xdp_md *ctx;
 	struct paxos_group *group;
-	void *doorbell;       /* the replica's ring; may be null */
+	void *doorbells;      /* map: address -> the replica's ring, if it has one */
+	const struct paxos_address *local; /* the replica's address */
 	__u64 now_ns;         /* coarse */
 	__u32 message_offset; /* of the UDP payload in the frame */
 	__u32 message_bytes;
@@ -55,9 +56,10 @@ static __always_inline long world_copy_message(const struct fast_world *world, s
 static __always_inline void world_ring(const struct fast_world *world, __u32 kind, __u64 position)
 {
 	struct paxos_doorbell news = {.kind = kind, .position = position};
+	void *ring = bpf_map_lookup_elem(world->doorbells, world->local);
 
-	if (world->doorbell)
-		bpf_ringbuf_output(world->doorbell, &news, sizeof(news), BPF_RB_FORCE_WAKEUP);
+	if (ring)
+		bpf_ringbuf_output(ring, &news, sizeof(news), BPF_RB_FORCE_WAKEUP);
 }
 
 /* Nobody decides here who is next. */

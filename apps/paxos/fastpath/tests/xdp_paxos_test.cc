@@ -97,6 +97,9 @@ TEST_F(XdpPaxos, OffloadsAreSwitchedOff) {
   PaxosProgram::get().offload(0);
   expect_out(asked, PAXOS_PASS_OFF);
   expect_out(told, PAXOS_PASS_OFF);
+  Datagram damaged = prepare(kBase + 1);
+  damaged.header().op ^= 1;
+  expect_out(to_backup(damaged.seal_checksum()), PAXOS_PASS_OFF);
   PaxosProgram::get().offload(PAXOS_OFFLOAD_QUORUM);
   expect_out(asked, PAXOS_PASS_OFF);
   PaxosProgram::get().offload(PAXOS_OFFLOAD_ACK);
