@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "apps/paxos/core/invariant.h"
-#include "apps/paxos/fastpath/world.h"
+#include "apps/paxos/fastpath/replay.h"
 
 namespace bmc::paxos::test {
 
@@ -28,58 +28,6 @@ struct Violation {
 inline void require(bool holds, const char* what) {
   if (!holds) throw Violation{what};
 }
-
-// Runs a piece of code one access further at a time, always from its start: what it was told before it is
-// told again. So the code needs no stack of its own, and where it stands is a value: the results so far.
-class Replay {
- public:
-  explicit Replay(std::string& results) : results_(results) {}
-
-  // True: `code` has come to its end. False: it stands before its next access.
-  template <typename Code>
-  bool step(fast_world& world, Code code) {
-    const fast_scheduler scheduler{this, &Replay::turn, &Replay::done};
-    world.scheduler = &scheduler;
-    bool ended = true;
-    try {
-      code();
-    } catch (const Stop&) {
-      ended = false;
-    }
-    world.scheduler = nullptr;
-    if (ended) results_.clear();
-    return ended;
-  }
-
- private:
-  struct Stop {};
-
-  static int turn(void* context, void* result, __u32 bytes) {
-    auto& self = *static_cast<Replay*>(context);
-    if (self.at_ == self.results_.size()) {
-      if (self.stepped_) throw Stop{};
-      self.stepped_ = true;
-      return 0;
-    }
-    std::uint16_t recorded = 0;
-    std::memcpy(&recorded, self.results_.data() + self.at_, sizeof(recorded));
-    require(recorded <= bytes, "a replay went another way");
-    std::memcpy(result, self.results_.data() + self.at_ + sizeof(recorded), recorded);
-    self.at_ += sizeof(recorded) + recorded;
-    return 1;
-  }
-  static void done(void* context, const void* result, __u32 bytes) {
-    auto& self = *static_cast<Replay*>(context);
-    const auto length = static_cast<std::uint16_t>(bytes);
-    self.results_.append(reinterpret_cast<const char*>(&length), sizeof(length));
-    self.results_.append(static_cast<const char*>(result), bytes);
-    self.at_ = self.results_.size();
-  }
-
-  std::string& results_;
-  std::size_t at_ = 0;
-  bool stepped_ = false;
-};
 
 struct Move {
   std::uint8_t who = 0;
