@@ -47,7 +47,7 @@ enum paxos_message_type {
 };
 
 /* Bits of `flags`. All others are 0; a datagram with an unknown one is user space's business. */
-#define PAXOS_FLAG_KERNEL_ACK_OK 0x01u
+#define PAXOS_FLAG_KERNEL_ACK_OK 0x01u /* PREPARE: a kernel program may acknowledge it; PREPARE_OK: one has */
 #define PAXOS_FLAG_RETRANSMIT 0x02u
 #define PAXOS_FLAG_BODY_CRC 0x04u
 #define PAXOS_FLAG_NO_UDP_CSUM 0x08u
@@ -73,7 +73,8 @@ struct paxos_header {
 	__paxos_u64 view; /* the sender's */
 	__paxos_u64 op; /* PREPARE: this entry's; PREPARE_OK: all up to it are accepted; others: core/message.h */
 	__paxos_u64 commit; /* the sender's */
-	__paxos_u64 chain; /* PREPARE: of the entry before; DO_VIEW_CHANGE, START_VIEW: of entry `op` */
+	__paxos_u64 chain; /* PREPARE: of the entry before; DO_VIEW_CHANGE, START_VIEW: of entry `op`; with
+			    * KERNEL_ACK_OK, PREPARE_OK: of the entry before `op`, or 0 */
 	__paxos_u32 incarnation; /* counts the starts of the sender's process; durable */
 	__paxos_u32 body_len; /* bytes behind the header */
 	__paxos_u32 body_crc32c;
