@@ -45,10 +45,10 @@ inline constexpr std::uint64_t kBucketBytesPerSegment =
 // them is written, none of the others is filled. What is stored of them stays.
 inline constexpr std::uint64_t kBytesPerGuard = 4096;
 
-// A block counts 21 keys, 1 % of the memory: three keys for each item of 1000 bytes that fits, which is what
-// the choice of the most asked for needs; for items of 88 bytes one key for three, which still keeps a scan
+// A block counts 21 keys, 0.8 % of the memory: more than two keys for each item of 1000 bytes that fits, which is
+// what the choice of the most asked for needs; for items of 88 bytes one key for four, which still keeps a scan
 // out.
-inline constexpr std::uint64_t kBytesPerSketchBlock = 6144;
+inline constexpr std::uint64_t kBytesPerSketchBlock = 8192;
 
 // Two requests awaiting their replies at the same time in one slot cost one of them its fill, no more.
 inline constexpr std::uint64_t kBytesPerLease = 32768;
@@ -62,7 +62,7 @@ inline Result<StoreLayout> size_store(std::uint64_t memory_bytes) {
     return static_cast<std::uint32_t>(std::clamp(std::bit_floor(memory_bytes / bytes_each), least, most));
   };
   layout.guard_count = count(kBytesPerGuard, 1u << 11, 1u << 20);
-  layout.lease_count = count(kBytesPerLease, 1u << 11, 1u << 16);
+  layout.lease_count = count(kBytesPerLease, 1u << 10, 1u << 16);
   layout.sketch_count =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(memory_bytes / kBytesPerSketchBlock, 1u << 17));
   const std::uint64_t fixed = kPageRounding + layout.guard_count * (sizeof(guard) + sizeof(ttl_hint)) +
