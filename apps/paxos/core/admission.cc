@@ -62,6 +62,7 @@ std::optional<Ignored> ReplicaCore::Impl::meet(const Message& message) {
   Peer& peer = peers_[message.sender];
   if (message.incarnation < peer.incarnation) return Ignored::old_incarnation;
   if (message.incarnation > peer.incarnation) {
+    take_back_acceptance();  // armed with the old one
     if (peer.incarnation != 0) {
       peer.acked = 0;
       votes_[message.sender].reset();  // what it told may be lost; it will tell anew
@@ -82,9 +83,19 @@ std::optional<Ignored> ReplicaCore::Impl::meet(const Message& message) {
   const bool is_answer = message.type == MessageType::kPrepareOk || message.type == MessageType::kPong;
   if (is_answer && message.view == view_) peer.heard = now_;
   if (is_from_leader(message)) hear_leader(message);
-  if (is_answer || is_from_leader(message)) take_back_acceptance();
+  if (is_from_leader(message) && message.type == MessageType::kPrepare) take_back_acceptance();
   if (message.type == MessageType::kStartViewChange) follow_wishes();
   return std::nullopt;
+}
+
+// PREPARE_OK: whether it speaks of this log. A program does not know the chain of what it accepted: it
+// repeats what the PREPARE said, the chain of the entry before, or in a repeated answer says nothing. In one
+// view that is enough: nobody but this leader told it an entry of the view.
+bool ReplicaCore::Impl::is_agreed(const Message& message) const {
+  if (!(message.flags & PAXOS_FLAG_KERNEL_ACK_OK)) {
+    return message.op < log_.begin() || log_.agrees(message.op, message.chain);
+  }
+  return message.chain == 0 || message.op <= log_.begin() || log_.agrees(message.op - 1, message.chain);
 }
 
 // What only the normal leader of this replica's view sends.
@@ -170,7 +181,7 @@ std::optional<Ignored> ReplicaCore::Impl::unwanted_prepare_ok(const Message& mes
   if (!is_leader()) return Ignored::not_leader;
   if (message.ack_level < wanted) return Ignored::low_ack_level;
   if (message.op > log_.end()) return Ignored::impossible_op;
-  if (message.op >= log_.begin() && !log_.agrees(message.op, message.chain)) return Ignored::chain_mismatch;
+  if (!is_agreed(message)) return Ignored::chain_mismatch;
   if (message.op <= peers_[message.sender].acked) return Ignored::duplicate;
   return std::nullopt;
 }

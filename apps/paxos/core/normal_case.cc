@@ -15,6 +15,7 @@ constexpr Op kPressedAtOnce = 16;  // PREPAREs repeated to one replica at a time
 
 Message ReplicaCore::Impl::prepare_of(const LogEntry& entry) const {
   Message message = message_of(MessageType::kPrepare);
+  message.flags = PAXOS_FLAG_KERNEL_ACK_OK;  // is_agreed() knows what a program's acknowledgement says
   message.ack_level = options_.durability == Durability::kWal ? PAXOS_ACK_DURABLE : PAXOS_ACK_MEMORY;
   message.op = entry.op;
   message.chain = log_.chain_at(entry.op - 1);
@@ -113,6 +114,7 @@ void ReplicaCore::Impl::count_own_vote() {
   if (!outbox_.state_is_stored() && !mutants_.has(Mutant::ack_before_store)) return;
   Peer& self = peers_[options_.index];
   self.acked = std::max(self.acked, accepted_op());
+  tell_own_vote();
   if (!mutants_.has(Mutant::quorum_told_once)) count_acknowledgements();
 }
 

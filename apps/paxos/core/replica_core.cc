@@ -21,6 +21,7 @@ void ReplicaCore::on_tick(Micros now, Micros wall_us) { impl_->on_tick(now, wall
 void ReplicaCore::on_stored(Micros now, Micros wall_us, std::uint64_t number) {
   impl_->on_stored(now, wall_us, number);
 }
+void ReplicaCore::on_accelerated(Micros now, Micros wall_us) { impl_->on_accelerated(now, wall_us); }
 Micros ReplicaCore::next_deadline() const { return impl_->next_deadline(); }
 Effects ReplicaCore::take_effects() { return impl_->take_effects(); }
 CoreView ReplicaCore::look() const { return impl_->look(); }
@@ -30,8 +31,10 @@ const IgnoredCounters& ReplicaCore::ignored() const { return impl_->ignored(); }
 void ReplicaCore::Impl::on_message(Micros now, Micros wall_us, const Message& message) {
   now_ = std::max(now_, now);
   wall_us_ = wall_us;
+  if (!is_leader()) absorb();
   std::optional<Ignored> reason = unreadable(message);
   if (!reason) reason = meet(message);
+  if (is_leader()) absorb();  // not before meet(): what an earlier life acknowledged no longer counts
   if (!reason) reason = unwanted(message);
   if (reason) {
     ignore(*reason);
@@ -87,13 +90,20 @@ void ReplicaCore::Impl::handle(const Message& message) {
 void ReplicaCore::Impl::on_tick(Micros now, Micros wall_us) {
   now_ = std::max(now_, now);
   wall_us_ = wall_us;
-  if (fence_ && fence_is_armed_) take_fenced(fence_->take());
+  absorb();
   run_timers();
+}
+
+void ReplicaCore::Impl::on_accelerated(Micros now, Micros wall_us) {
+  now_ = std::max(now_, now);
+  wall_us_ = wall_us;
+  absorb();
 }
 
 void ReplicaCore::Impl::on_stored(Micros now, Micros wall_us, std::uint64_t number) {
   now_ = std::max(now_, now);
   wall_us_ = wall_us;
+  absorb();
   const Op before = accepted_op();
   outbox_.stored(number);
   if (is_leader()) {

@@ -66,6 +66,8 @@ class ReplicaCore {
   void on_tick(Micros now, Micros wall_us);
   // All stores up to `number` are durable.
   void on_stored(Micros now, Micros wall_us, std::uint64_t number);
+  // The accelerator behind `fence` has news. Every other call looks for them too.
+  void on_accelerated(Micros now, Micros wall_us);
 
   // When on_tick() should be called next.
   Micros next_deadline() const;

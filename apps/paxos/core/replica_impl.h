@@ -57,6 +57,7 @@ class ReplicaCore::Impl {
   void on_message(Micros now, Micros wall_us, const Message& message);
   void on_tick(Micros now, Micros wall_us);
   void on_stored(Micros now, Micros wall_us, std::uint64_t number);
+  void on_accelerated(Micros now, Micros wall_us);
   Micros next_deadline() const;
   Effects take_effects();
   CoreView look() const;
@@ -99,6 +100,7 @@ class ReplicaCore::Impl {
   std::optional<Ignored> unwanted_view_change(const Message& message) const;
   std::optional<Ignored> unwanted_transfer(const Message& message);
   std::optional<Ignored> unwanted_answer(const Message& message) const;
+  bool is_agreed(const Message& message) const;
   bool is_promise_breaker(const Message& message) const;
   bool is_from_leader(const Message& message) const;
 
@@ -202,7 +204,12 @@ class ReplicaCore::Impl {
   // fencing.cc
   void take_back_acceptance();
   void hand_over_acceptance();
-  void take_fenced(const std::vector<Message>& accepted);
+  void absorb();
+  void take_fenced(const Fenced& fenced);
+  void learn_acknowledgements();
+  void absorb_acknowledgements();
+  void tell_proposal(Op op);
+  void tell_own_vote();
 
   const CoreOptions options_;
   StateMachine& machine_;

@@ -99,6 +99,7 @@ void ReplicaCore::Impl::propose() {
   last_time_us_ = std::max(last_time_us_, wall_us_);
   append_entry(view_, log_.end() + 1, batcher_.take(last_time_us_));
   const LogEntry& entry = log_.at(log_.end());
+  tell_proposal(entry.op);
   outbox_.send(everyone_else(), prepare_of(entry), entry.batch->size() > options_.batch_bytes_max);
   heartbeat_at_ = now_ + options_.heartbeat_us;
   batcher_.observe(now_, true);
