@@ -54,6 +54,11 @@ std::vector<std::string> BackupGate::freeze() {
   return take_up_to(gate);
 }
 
+void BackupGate::discard() {
+  const __u64 gate = world_freeze(world_, world_.cells->gate);
+  world_store(world_, world_.cells->tail, gate & PAXOS_POSITION_MASK);
+}
+
 // F1: each is READY, with this generation's tag, until the tail says that it was taken.
 std::vector<std::string> BackupGate::take_up_to(__u64 gate) {
   paxos_cells& cells = *world_.cells;

@@ -47,6 +47,9 @@ class BackupGate {
   // with what was taken before, that is everything this term ever acknowledged.
   std::vector<std::string> freeze();
 
+  // The same, and what was not taken is forgotten: the promises of another life, or of nobody.
+  void discard();
+
   // The lease begins anew.
   void show_alive(std::uint64_t now_ns);
 

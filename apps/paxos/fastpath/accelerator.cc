@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/paxos/fastpath/accelerator.h"
+
+#include <utility>
+#include <variant>
+
+#include "apps/paxos/core/codec.h"
+#include "apps/paxos/core/invariant.h"
+
+namespace bmc::paxos {
+
+Accelerator::Accelerator(const fast_world& world, const AcceleratorOptions& options)
+    : options_(options), backup_(world), leader_(world) {
+  leader_.freeze();
+  backup_.discard();
+  heard_ns_ = backup_.last_heard_ns();
+  asked_again_ = backup_.asked_again();
+}
+
+std::uint8_t Accelerator::ack_level() const {
+  return options_.durability == Durability::kWal ? PAXOS_ACK_DURABLE : PAXOS_ACK_MEMORY;
+}
+
+Fenced Accelerator::freeze() {
+  leader_.freeze();
+  return read(backup_.freeze());
+}
+
+Fenced Accelerator::take() {
+  Fenced fenced = read(backup_.take());
+  if (fenced.is_frozen) backup_.discard();
+  return fenced;
+}
+
+// The bytes are those that the UDP checksum has passed. What is damaged all the same was acknowledged in
+// memory: this replica must not go on as if it had it. In wal it was promised to nobody, nor what is behind.
+Fenced Accelerator::read(const std::vector<std::string>& taken) {
+  Fenced fenced;
+  for (const std::string& each : taken) {
+    auto decoded = decode(each, options_.cluster_id, options_.epoch, options_.replica_count);
+    if (auto* message = std::get_if<Message>(&decoded)) {
+      fenced.accepted.push_back(std::move(*message));
+      continue;
+    }
+    check(options_.durability == Durability::kWal, Invariant::accepted_is_kept);
+    fenced.is_frozen = true;
+    break;
+  }
+  const std::uint64_t heard_ns = backup_.last_heard_ns();
+  fenced.leader_heard = std::exchange(heard_ns_, heard_ns) != heard_ns;
+  const std::uint64_t asked_again = backup_.asked_again();
+  fenced.asked_again = std::exchange(asked_again_, asked_again) != asked_again;
+  return fenced;
+}
+
+bool Accelerator::arm_backup(const ArmBackup& term) {
+  if (!options_.accepts) return false;
+  heard_ns_ = backup_.last_heard_ns();
+  asked_again_ = backup_.asked_again();
+  BackupTerm backup;
+  backup.view = term.view;
+  backup.base = term.base;
+  backup.cluster_id = options_.cluster_id;
+  backup.lease_ns = options_.lease_ns;
+  backup.epoch = options_.epoch;
+  backup.leader_incarnation = term.leader_incarnation;
+  backup.own_incarnation = term.own_incarnation;
+  backup.self = options_.self;
+  backup.leader = term.leader;
+  backup.ack_level = ack_level();
+  backup.leader_address = options_.addresses[term.leader];
+  return backup_.arm(backup);
+}
+
+bool Accelerator::arm_leader(const ArmLeader& term) {
+  if (!options_.counts) return false;
+  LeaderTerm leader;
+  leader.view = term.view;
+  leader.base = term.base;
+  leader.proposed = term.proposed;
+  leader.cluster_id = options_.cluster_id;
+  leader.epoch = options_.epoch;
+  leader.self = options_.self;
+  leader.replica_count = options_.replica_count;
+  leader.quorum = static_cast<std::uint8_t>(options_.replica_count / 2 + 1);
+  leader.ack_level = ack_level();
+  for (ReplicaIndex i = 0; i < options_.replica_count; ++i) {
+    leader.peers[i] = {options_.addresses[i], term.incarnation[i]};
+  }
+  leader.acked = term.acked;
+  return leader_.arm(leader);
+}
+
+bool Accelerator::may_sleep(Op commit) {
+  if (leader_.is_armed()) return leader_.may_sleep(commit);
+  return backup_.may_sleep() && backup_.asked_again() == asked_again_;
+}
+
+}  // namespace bmc::paxos

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The accelerator behind a core's fence: freezes, takes and arms in the memory that the programs share with
+// this replica, and makes messages of what they accepted. No socket, no map: whose memory it is, the owner
+// says (the runtime: a mapped map; the simulator: plain memory).
+#ifndef BMC_PAXOS_FASTPATH_ACCELERATOR_H
+#define BMC_PAXOS_FASTPATH_ACCELERATOR_H
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "apps/paxos/core/core_options.h"
+#include "apps/paxos/core/fence.h"
+#include "apps/paxos/fastpath/backup_gate.h"
+#include "apps/paxos/fastpath/leader_gate.h"
+
+namespace bmc::paxos {
+
+struct AcceleratorOptions {
+  std::uint64_t cluster_id = 0;
+  std::uint32_t epoch = 0;
+  ReplicaIndex self = 0;
+  std::uint8_t replica_count = 0;
+  Durability durability = Durability::kWal;
+  std::uint64_t lease_ns = 0;  // how long a program accepts for a process that does not show that it lives
+  std::array<paxos_address, PAXOS_REPLICAS_MAX> addresses{};
+  bool accepts = true;  // which of the two it does; the other is the core's
+  bool counts = true;
+};
+
+class Accelerator : public Fence {
+ public:
+  // The memory of `world` outlives it. It may be that of an earlier process for which the programs still
+  // accept: that ends here, before this life of the replica says anything, and what they accepted is lost
+  // with it.
+  Accelerator(const fast_world& world, const AcceleratorOptions& options);
+
+  Fenced freeze() override;
+  Fenced take() override;
+  bool arm_backup(const ArmBackup& term) override;
+  bool arm_leader(const ArmLeader& term) override;
+  bool propose(Op op) override { return leader_.propose(op); }
+  void acknowledge_self(Op op) override { leader_.acknowledge_self(op); }
+  Op acked(ReplicaIndex replica) const override { return leader_.acked(replica); }
+  Op commit() const override { return leader_.commit(); }
+
+  // More often than the lease.
+  void show_alive(std::uint64_t now_ns) { backup_.show_alive(now_ns); }
+  // Before sleeping on the doorbell; `commit`: the core's. False: there is news, do not sleep.
+  bool may_sleep(Op commit);
+
+ private:
+  Fenced read(const std::vector<std::string>& taken);
+  std::uint8_t ack_level() const;
+
+  const AcceleratorOptions options_;
+  BackupGate backup_;
+  LeaderGate leader_;
+  std::uint64_t heard_ns_ = 0;     // of what was told
+  std::uint64_t asked_again_ = 0;  // of what was told
+};
+
+}  // namespace bmc::paxos
+
+#endif
