@@ -62,7 +62,7 @@ std::optional<Ignored> ReplicaCore::Impl::meet(const Message& message) {
   Peer& peer = peers_[message.sender];
   if (message.incarnation < peer.incarnation) return Ignored::old_incarnation;
   if (message.incarnation > peer.incarnation) {
-    take_back_acceptance();  // armed with the old one
+    if (!mutants_.has(Mutant::fence_knows_old_lives)) take_back_acceptance();  // armed with the old one
     if (peer.incarnation != 0) {
       peer.acked = 0;
       votes_[message.sender].reset();  // what it told may be lost; it will tell anew

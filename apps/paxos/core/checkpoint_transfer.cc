@@ -44,6 +44,7 @@ void ReplicaCore::Impl::on_whole_checkpoint() {
   CheckpointDownload download = std::exchange(transfer_.download, {});
   if (hash_of(download.bytes) != download.hash) return ask();  // from the beginning
   transfer_.wants_checkpoint = false;
+  take_back_acceptance();  // the log may end elsewhere
   if (download.op > commit_) {
     check(load_checkpoint(std::make_shared<const std::string>(std::move(download.bytes))),
           Invariant::snapshot_loads);

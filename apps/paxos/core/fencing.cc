@@ -14,12 +14,15 @@ void ReplicaCore::Impl::take_back_acceptance() {
   if (!fence_ || !fence_is_armed_) return;
   if (is_leader()) learn_acknowledgements();
   fence_is_armed_ = false;
-  take_fenced(fence_->freeze());
+  const Fenced fenced = fence_->freeze();
+  if (!mutants_.has(Mutant::fence_not_drained)) take_fenced(fenced);
 }
 
 // At the end of every burst of calls, as soon as nothing is open that only the core can do.
 void ReplicaCore::Impl::hand_over_acceptance() {
-  if (!fence_ || fence_is_armed_ || status_ != Status::kNormal || !outbox_.state_is_stored()) return;
+  if (!fence_ || fence_is_armed_ || status_ != Status::kNormal) return;
+  if (!outbox_.state_is_stored() && !mutants_.has(Mutant::fence_armed_early)) return;
+  looked_at_ = now_;
   if (is_backup()) {
     if (transfer_.is_active() || !buffered_.empty()) return;
     const ReplicaIndex leader = leader_of(view_);
@@ -48,8 +51,9 @@ void ReplicaCore::Impl::absorb() {
 void ReplicaCore::Impl::take_fenced(const Fenced& fenced) {
   if (fenced.leader_heard) {
     withdraw_wish();
-    leader_timer_at_ = now_ + draw_timeout();
+    leader_timer_at_ = std::max(leader_timer_at_, looked_at_ + draw_timeout());
   }
+  looked_at_ = now_;
   for (const Message& message : fenced.accepted) {
     check(message.op == log_.end() + 1 && message.chain == log_.chain_at(log_.end()),
           Invariant::fenced_is_next);
@@ -58,7 +62,8 @@ void ReplicaCore::Impl::take_fenced(const Fenced& fenced) {
     commit_up_to(message.commit);
   }
   if (leaders_op_ <= log_.end()) gap_at_ = kNever;
-  if (fenced.asked_again) acknowledge();
+  const bool is_unsaid = mutants_.has(Mutant::absorbed_is_acked) && !fenced.accepted.empty();
+  if (fenced.asked_again || is_unsaid) acknowledge(is_unsaid ? log_.end() : accepted_op());
 }
 
 void ReplicaCore::Impl::learn_acknowledgements() {
@@ -66,16 +71,30 @@ void ReplicaCore::Impl::learn_acknowledgements() {
     const Op acked = fence_->acked(i);
     if (i == options_.index || acked <= peers_[i].acked) continue;
     peers_[i].acked = acked;
-    peers_[i].pressed = peers_[i].heard = now_;
+    peers_[i].pressed = now_;
+    peers_[i].heard = std::max(peers_[i].heard, looked_at_);
   }
+  looked_at_ = now_;
 }
 
 // The accelerator's commit number is believed by nobody: the core counts for itself.
 void ReplicaCore::Impl::absorb_acknowledgements() {
   const Op told = fence_->commit();
   learn_acknowledgements();
+  if (mutants_.has(Mutant::fence_counts_heads)) return count_heads();
   check(told <= std::max(commit_, peers_.acked_by(options_.quorum())), Invariant::commit_is_counted);
   count_acknowledgements();
+}
+
+// Mutant::fence_counts_heads
+void ReplicaCore::Impl::count_heads() {
+  std::size_t heads = 0;
+  Op highest = 0;
+  for (ReplicaIndex i = 0; i < options_.replica_count; ++i) {
+    heads += peers_[i].acked > commit_;
+    highest = std::max(highest, peers_[i].acked);
+  }
+  if (heads >= quorum()) commit_up_to(highest);
 }
 
 // A PREPARE is about to leave.

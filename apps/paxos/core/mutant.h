@@ -42,7 +42,14 @@ namespace bmc::paxos {
   X(leader_never_steps_down, "a leader that hears no quorum goes on serving")                            \
   X(one_wish_is_enough, "one START_VIEW_CHANGE pulls the others into a new view")                        \
   X(longest_log_is_best, "a new leader takes the longest log, whatever its log_view")                    \
-  X(start_view_installed_again, "a repeated START_VIEW cuts off what was accepted since")
+  X(start_view_installed_again, "a repeated START_VIEW cuts off what was accepted since")                \
+  X(fence_not_frozen, "C1: the accelerator goes on when another view is entered")                        \
+  X(fence_not_drained, "C3: what the accelerator accepted last is forgotten")                            \
+  X(fence_armed_early, "the accelerator acknowledges before log_view is durable")                        \
+  X(fence_knows_old_lives, "the accelerator counts what a replica acknowledged before it restarted")     \
+  X(fence_counts_heads, "C4: a quorum that goes on commits what its fastest has, not its slowest")       \
+  X(own_cell_not_waited, "with an accelerator the leader's own vote does not wait for its disk")         \
+  X(absorbed_is_acked, "what the accelerator only absorbed is acknowledged before it is stored")
 
 enum class Mutant : std::uint8_t {
 #define X(name, text) name,

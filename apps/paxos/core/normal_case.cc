@@ -74,9 +74,8 @@ void ReplicaCore::Impl::append_buffered() {
   }
 }
 
-// PREPARE_OK: all entries up to accepted_op() are here, and stay whatever this replica goes through.
-void ReplicaCore::Impl::acknowledge() {
-  const Op op = accepted_op();
+// PREPARE_OK: all entries up to `op` are here, and stay whatever this replica goes through.
+void ReplicaCore::Impl::acknowledge(Op op) {
   if (op < log_.begin()) return;  // a checkpoint took the log's place and is not durable yet
   Message message = message_of(MessageType::kPrepareOk);
   message.ack_level = options_.durability == Durability::kWal ? PAXOS_ACK_DURABLE : PAXOS_ACK_MEMORY;
@@ -113,7 +112,8 @@ void ReplicaCore::Impl::on_prepare_ok(const Message& message) {
 void ReplicaCore::Impl::count_own_vote() {
   if (!outbox_.state_is_stored() && !mutants_.has(Mutant::ack_before_store)) return;
   Peer& self = peers_[options_.index];
-  self.acked = std::max(self.acked, accepted_op());
+  const bool waits = !fence_is_armed_ || !mutants_.has(Mutant::own_cell_not_waited);
+  self.acked = std::max(self.acked, waits ? accepted_op() : log_.end());
   tell_own_vote();
   if (!mutants_.has(Mutant::quorum_told_once)) count_acknowledgements();
 }

@@ -120,7 +120,8 @@ class ReplicaCore::Impl {
   void accept(const Message& message);
   void append_entry(View view, Op op, std::shared_ptr<const std::string> batch);
   void append_buffered();
-  void acknowledge();
+  void acknowledge() { acknowledge(accepted_op()); }
+  void acknowledge(Op op);
   void note_leaders_op(Op op);
   void on_prepare_ok(const Message& message);
   void count_own_vote();
@@ -208,6 +209,7 @@ class ReplicaCore::Impl {
   void take_fenced(const Fenced& fenced);
   void learn_acknowledgements();
   void absorb_acknowledgements();
+  void count_heads();
   void tell_proposal(Op op);
   void tell_own_vote();
 
@@ -254,6 +256,9 @@ class ReplicaCore::Impl {
   DurableState restored_state_;
 
   bool fence_is_armed_ = false;
+  // When what the accelerator did was last asked for, or it was armed. What it heard came at any time since;
+  // the earliest counts, for this process may have stood still.
+  Micros looked_at_ = 0;
 
   Micros leader_timer_at_ = kNever;
   Micros wish_at_ = kNever;         // repeat the wish

@@ -60,7 +60,7 @@ void ReplicaCore::Impl::follow_wishes() {
 // The promise: from here on nothing of an older view is accepted. What was accepted goes into the vote.
 void ReplicaCore::Impl::enter_view(View view) {
   check(view > view_, Invariant::view_grows);
-  take_back_acceptance();
+  if (!mutants_.has(Mutant::fence_not_frozen)) take_back_acceptance();
   if (is_leader()) leave_leadership();
   refuse_reads();
   end_transfer();

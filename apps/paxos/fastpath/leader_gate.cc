@@ -51,7 +51,9 @@ bool LeaderGate::arm(const LeaderTerm& term) {
     world_swap(&world_, &cells.acked[i].position,
                position_of(config, std::min(term.acked[i], term.proposed)));
   }
-  world_swap(&world_, &cells.commit, PAXOS_POSITION(config.generation, 0));
+  if (!world_has(&world_, FAST_MUTANT_stale_commit_cell)) {
+    world_swap(&world_, &cells.commit, PAXOS_POSITION(config.generation, 0));
+  }
   world_store(world_, cells.proposed, position_of(config, term.proposed));
   world_write_config(world_, cells.leader_config[config.generation & 1], config);
   world_swap(&world_, &cells.leader_gate, PAXOS_ARMED | PAXOS_POSITION(config.generation, 0));
@@ -84,6 +86,7 @@ void LeaderGate::acknowledge_self(Op op) {
 Op LeaderGate::commit() const {
   const paxos_leader_config& mine = config();
   const __u64 cell = world_load(&world_, &world_.cells->commit);
+  if (world_has(&world_, FAST_MUTANT_stale_commit_cell)) return mine.base + PAXOS_REL(cell);
   const __u64 counted = quorum_position(&world_, mine.generation, mine.quorum);
   check(PAXOS_GENERATION(cell) < mine.generation || cell <= counted, Invariant::commit_is_counted);
   return mine.base + PAXOS_REL(counted);
@@ -91,7 +94,8 @@ Op LeaderGate::commit() const {
 
 Op LeaderGate::acked(ReplicaIndex replica) const {
   const __u64 position = shared_load(&world_.cells->acked[replica].position);
-  return PAXOS_GENERATION(position) == config().generation ? config().base + PAXOS_REL(position) : 0;
+  const bool is_known = PAXOS_GENERATION(position) == config().generation && PAXOS_REL(position) > 0;
+  return is_known ? config().base + PAXOS_REL(position) : 0;
 }
 
 bool LeaderGate::may_sleep(Op known) {

@@ -49,7 +49,7 @@ class LeaderGate {
 
   // What is committed in this term, counted anew: a wrong `commit` cell ends the process.
   Op commit() const;
-  // What a replica has acknowledged in this term.
+  // What a replica has acknowledged in this term behind its base; 0: nothing.
   Op acked(ReplicaIndex replica) const;
 
   // Before sleeping on the doorbell; `known`: of the last commit(). False: there is news, do not sleep.

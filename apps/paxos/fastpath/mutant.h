@@ -33,7 +33,8 @@
 	X(scan_any_generation, "counts cells that another generation has left") \
 	X(proposed_unchecked, "counts what was never proposed") \
 	X(view_unchecked, "counts acknowledgements of other views") \
-	X(incarnation_unchecked, "counts acknowledgements of a replica's earlier life")
+	X(incarnation_unchecked, "counts acknowledgements of a replica's earlier life") \
+	X(stale_commit_cell, "C8: the commit number of another generation is believed")
 
 enum fast_mutant {
 	FAST_MUTANT_NONE = 0,

@@ -14,18 +14,20 @@
 
 namespace bmc::paxos {
 
-// Always begins at the start: what the code was told before, it is told again, then it makes one more access
-// and is stopped before the next. So it needs no stack of its own, and where it stands is a value: the
-// results so far. The code must do the same whenever it is told the same, and own nothing when it is stopped
-// that an exception would not free.
+// Always begins at the start: what the code was told before, it is told again, then it makes one more access,
+// or some, and is stopped before the next. So it needs no stack of its own, and where it stands is a value:
+// the results so far. The code must do the same whenever it is told the same, and own nothing when it is
+// stopped that an exception would not free.
 class Replay {
  public:
   // `results`: empty for code that begins; kept by the caller between the steps.
   explicit Replay(std::string& results) : results_(results) {}
 
-  // True: `code` has come to its end. False: it stands before its next access.
+  // Makes up to `accesses` more, at least 1. True: `code` has come to its end. False: it stands before its
+  // next access.
   template <typename Code>
-  bool step(fast_world& world, Code code) {
+  bool step(fast_world& world, Code code, unsigned accesses = 1) {
+    left_ = accesses;
     const fast_scheduler scheduler{this, &Replay::turn, &Replay::done};
     world.scheduler = &scheduler;
     bool has_ended = true;
@@ -45,8 +47,8 @@ class Replay {
   static int turn(void* context, void* result, __u32 bytes) {
     auto& self = *static_cast<Replay*>(context);
     if (self.at_ == self.results_.size()) {
-      if (self.has_stepped_) throw Stop{};
-      self.has_stepped_ = true;
+      if (self.left_ == 0) throw Stop{};
+      --self.left_;
       return 0;
     }
     std::uint16_t recorded = 0;
@@ -69,7 +71,7 @@ class Replay {
 
   std::string& results_;
   std::size_t at_ = 0;
-  bool has_stepped_ = false;
+  unsigned left_ = 0;
 };
 
 }  // namespace bmc::paxos

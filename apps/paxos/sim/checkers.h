@@ -38,6 +38,11 @@ struct Checkers {
     store.on_sent(seen.replica, message);
   }
 
+  // The kernel of `replica` acknowledges: no call into the core, and no entry in its log yet.
+  void on_acknowledged_by_kernel(ReplicaIndex replica, const Message& message) {
+    if (wire.on_acknowledged_by_kernel(replica, message)) store.on_sent(replica, message);
+  }
+
   LogChecker log;
   WireChecker wire;
   QuorumChecker quorum;

@@ -44,10 +44,11 @@ void Network::send(Endpoint from, Endpoint to, MessageType type, std::shared_ptr
   ++packets_;
   const Link& between = link(from, to);
   if (between.cuts > 0 || between.filtered & bit(type)) return;
-  Packet packet{from, to, std::move(bytes), false};
+  Packet packet{from, to, std::move(bytes)};
   const Micros delay = delay_min_us_ + random_.exponential(delay_mean_us_);
   if (duplicate_ > 0 && random_.chance(duplicate_)) put(delay + random_.exponential(replay_mean_us_), packet);
   if (damage_ > 0 && random_.chance(damage_)) {
+    packet.sent = packet.bytes;
     packet.bytes = damaged(*packet.bytes);
     packet.damaged = true;
   }

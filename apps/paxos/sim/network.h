@@ -22,7 +22,8 @@ struct Packet {
   Endpoint from = 0;
   Endpoint to = 0;
   std::shared_ptr<const std::string> bytes;
-  bool damaged = false;  // not what was sent: nobody may take it for a message
+  bool damaged = false;                               // not what was sent: nobody may take it for a message
+  std::shared_ptr<const std::string> sent = nullptr;  // only valid when damaged
 };
 
 class Network {

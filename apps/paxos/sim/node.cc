@@ -21,7 +21,10 @@ Node::Node(World& world, ReplicaIndex index, Random random)
       identity_{world.profile.cluster_id, index, world.profile.core.replica_count,
                 world.profile.core.durability},
       random_(random),
-      disk_(random_.fork()) {}
+      disk_(random_.fork()),
+      kernel_(
+          world, index, Random(mix(world.profile.cluster_id, index)),
+          [this](const Packet& packet) { deliver(packet); }, [this] { wake(); }) {}
 
 void Node::format() {
   if (bmc::Result<void> made = ReplicaStore::format(disk_, identity_); !made) {
@@ -51,6 +54,7 @@ void Node::start() {
   recovered_by_ = 0;
   ++life_;
   first_ = true;
+  is_waking_ = false;
   clients_.clear();
   clock_offset_us_ = random_.below(1'000'000'000);
   CoreOptions options = world_.profile.core;
@@ -58,8 +62,26 @@ void Node::start() {
   machine_ = std::make_unique<Machine>(
       [this](const Machine::Applied& applied) { world_.checkers.apply.on_applied(index_, applied); });
   core_ = std::make_unique<ReplicaCore>(options, std::move(restored), *machine_, random_.next(),
-                                        local(world_.agenda.now()), nullptr, world_.mutants);
+                                        local(world_.agenda.now()), attach_accelerator(), world_.mutants);
   step([] {});
+}
+
+// Null if this replica has none.
+Fence* Node::attach_accelerator() {
+  const Profile& profile = world_.profile;
+  AcceleratorOptions options;
+  options.accepts = profile.accepting >> index_ & 1;
+  options.counts = profile.counting >> index_ & 1;
+  if (!options.accepts && !options.counts) return nullptr;
+  options.cluster_id = profile.cluster_id;
+  options.epoch = profile.epoch;
+  options.self = index_;
+  options.replica_count = profile.core.replica_count;
+  options.durability = profile.core.durability;
+  options.lease_ns = profile.lease_us * 1000;
+  for (ReplicaIndex i = 0; i < profile.core.replica_count; ++i) options.addresses[i] = address_of(i);
+  accelerator_ = std::make_unique<Accelerator>(kernel_.attach(), options);
+  return accelerator_.get();
 }
 
 // Null if the process could not start: it died on the way, or the disk is damaged beyond reading.
@@ -108,7 +130,10 @@ void Node::end(End how) {
   }
   disk_.fail_after(0);
   ++life_;
+  kernel_.detach();
   core_.reset();
+  accelerator_.reset();
+  if (how == End::kMachine || !world_.profile.memory_stays) kernel_.lose_memory();
   store_.reset();
   machine_.reset();
   waiting_.clear();
@@ -176,7 +201,25 @@ void Node::step(Move move, bool is_tick) {
                           ", commit ", view_.commit, view_.is_leader ? ", leader" : ""));
   }
   carry_out(effects, seen);
+  if (accelerator_) rest();
   plan_tick();
+}
+
+// Until the next call, or the doorbell.
+void Node::rest() {
+  accelerator_->show_alive(kernel_.now_ns());
+  if (!accelerator_->may_sleep(view_.commit)) wake();
+}
+
+// The doorbell has rung.
+void Node::wake() {
+  if (!is_up() || is_waking_) return;
+  is_waking_ = true;
+  world_.agenda.after(random_.exponential(20), [this, life = life_] {
+    if (life != life_) return;
+    is_waking_ = false;
+    if (!paused_) step([&] { core_->on_accelerated(local(world_.agenda.now()), wall_us()); });
+  });
 }
 
 void Node::carry_out(const Effects& effects, const Observation& seen) {
@@ -209,7 +252,7 @@ void Node::reply(const SendToClient& reply) {
                           encode(reply.message, world_.profile.cluster_id, world_.profile.epoch)));
 }
 
-void Node::receive(const Packet& packet) {
+void Node::deliver(const Packet& packet) {
   if (!is_up()) return;
   if (!paused_) return handle(packet);
   if (backlog_.size() < kSocketBuffer) backlog_.push_back([this, packet] { handle(packet); });

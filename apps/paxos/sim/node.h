@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "apps/paxos/core/replica_core.h"
+#include "apps/paxos/fastpath/accelerator.h"
+#include "apps/paxos/sim/kernel.h"
 #include "apps/paxos/sim/machine.h"
 #include "apps/paxos/sim/sim_disk.h"
 #include "apps/paxos/sim/world.h"
@@ -36,8 +38,8 @@ class Node : private LogReader {
   // Stands still: nothing is handled, what comes in waits.
   void pause();
   void resume();
-  // A packet arrives.
-  void receive(const Packet& packet);
+  // A packet arrives at the machine.
+  void receive(const Packet& packet) { kernel_.receive(packet); }
 
   bool is_up() const { return core_ != nullptr; }
   bool is_paused() const { return paused_; }
@@ -75,7 +77,11 @@ class Node : private LogReader {
   void carry_out(const Effects& effects, const Observation& seen);
   void send(const Observation& seen, const SendToReplicas& send);
   void reply(const SendToClient& reply);
+  void deliver(const Packet& packet);
   void handle(const Packet& packet);
+  Fence* attach_accelerator();
+  void rest();
+  void wake();
   void tick();
   void plan_tick();
   void begin_write();
@@ -86,11 +92,13 @@ class Node : private LogReader {
   const Identity identity_;
   Random random_;
   SimDisk disk_;
+  Kernel kernel_;
 
   // Of the process.
   std::uint64_t life_ = 0;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<ReplicaStore> store_;
+  std::unique_ptr<Accelerator> accelerator_;  // null: this replica has none
   std::unique_ptr<ReplicaCore> core_;
   CoreView view_;
   bool first_ = true;
@@ -98,6 +106,7 @@ class Node : private LogReader {
   std::vector<Store> waiting_;
   std::vector<Store> writing_;
   Micros next_tick_ = 0;
+  bool is_waking_ = false;
   Micros clock_offset_us_ = 0;
 
   std::int64_t wall_offset_us_ = 0;

@@ -21,6 +21,8 @@ struct Arguments {
   std::optional<unsigned> replicas;
   std::string durability = "both";
   std::string faults = "all";
+  std::string accelerators = "any";
+  std::optional<unsigned> cpus;
   std::string mutant;
   std::string corpus;
   unsigned jobs = 1;
@@ -41,6 +43,11 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   app.add_option("--faults", arguments.faults, "names with commas between, all, or none")
       ->capture_default_str();
+  app.add_option("--accelerators", arguments.accelerators, "off, on, mixed, or any: as the seed says")
+      ->check(CLI::IsMember({"off", "on", "mixed", "any"}))
+      ->capture_default_str();
+  app.add_option("--cpus", arguments.cpus, "of each kernel, instead of what the seed says")
+      ->check(CLI::Range(1, 8));
   app.add_option("--mutant", arguments.mutant, "a bug to be switched on");
   app.add_option("--corpus", arguments.corpus, "a file with the options of one run in each line");
   app.add_option("--jobs", arguments.jobs, "processes at a time")
@@ -59,6 +66,14 @@ std::optional<Mutant> mutant_of(const std::string& name) {
   return std::nullopt;
 }
 
+std::optional<fast_mutant> fast_mutant_of(const std::string& name) {
+  for (unsigned index = 1; index < FAST_MUTANT_COUNT; ++index) {
+    const auto mutant = static_cast<fast_mutant>(index);
+    if (name == name_of(mutant)) return mutant;
+  }
+  return std::nullopt;
+}
+
 bmc::Result<SimOptions> options_of(const Arguments& arguments) {
   SimOptions options;
   options.seed = arguments.seed;
@@ -69,9 +84,16 @@ bmc::Result<SimOptions> options_of(const Arguments& arguments) {
   const bmc::Result<FaultSet> faults = FaultSet::parse(arguments.faults);
   if (!faults) return faults.error();
   options.faults = *faults;
+  for (const Accelerators each : {Accelerators::kOff, Accelerators::kOn, Accelerators::kMixed}) {
+    if (arguments.accelerators == name_of(each)) options.accelerators = each;
+  }
+  options.cpus = arguments.cpus;
   options.verbose = arguments.verbose;
   if (arguments.mutant.empty()) return options;
   const std::optional<Mutant> mutant = mutant_of(arguments.mutant);
+  const std::optional<fast_mutant> fast = fast_mutant_of(arguments.mutant);
+  if (fast) options.fast_mutant = *fast;
+  if (fast) return options;
   if (!mutant) return bmc::Error{EINVAL, "unknown mutant '" + arguments.mutant + "'; see --list-mutants"};
   options.mutants = MutantSet(*mutant);
   return options;
@@ -101,6 +123,8 @@ void tell(const Report& report, double seconds) {
       number(faults.processes_ended), number(faults.machines_ended), number(faults.starts_failed),
       number(faults.syncs_failed), number(faults.disks_remade), number(faults.recoveries),
       number(faults.packets_refused));
+  std::printf("in kernels: %llu PREPAREs acknowledged, %llu absorbed, %llu acknowledgements counted\n",
+              number(faults.kernel_acked), number(faults.kernel_absorbed), number(faults.kernel_counted));
 }
 
 // In this process, so that a debugger sees it.
@@ -161,6 +185,10 @@ int list_mutants() {
   for (std::size_t index = 0; index < kMutants; ++index) {
     const Mutant mutant = static_cast<Mutant>(index);
     std::printf("%-32s %s\n", bmc::paxos::name_of(mutant), bmc::paxos::text_of(mutant));
+  }
+  for (unsigned index = 1; index < FAST_MUTANT_COUNT; ++index) {
+    const auto mutant = static_cast<fast_mutant>(index);
+    std::printf("%-32s %s\n", name_of(mutant), text_of(mutant));
   }
   return 0;
 }

@@ -81,7 +81,56 @@ void draw_clients(Profile& profile, Random& random) {
   profile.padding_max = one_of<std::uint32_t>(random, {0, 60, 400});
 }
 
+// From a generator of its own: all the rest is as if there were no kernels.
+void draw_kernels(Profile& profile, const SimOptions& options) {
+  Random random(mix(options.seed, 0xacce1e7a));
+  const Accelerators drawn = one_of(random, {Accelerators::kOff, Accelerators::kOn, Accelerators::kMixed});
+  const std::uint32_t cpus = one_of<std::uint32_t>(random, {1, 2, 4});
+  const auto all = static_cast<ReplicaSet>((1u << profile.core.replica_count) - 1);
+  const auto some = static_cast<ReplicaSet>(random.next());
+  const auto others = static_cast<ReplicaSet>(random.next());
+  switch (options.accelerators.value_or(drawn)) {
+    case Accelerators::kOff:
+      break;
+    case Accelerators::kOn:
+      profile.accepting = profile.counting = all;
+      break;
+    case Accelerators::kMixed:
+      profile.accepting = static_cast<ReplicaSet>(some & all);
+      profile.counting = static_cast<ReplicaSet>(others & all);
+  }
+  profile.cpus = options.cpus.value_or(cpus);
+  profile.slots = one_of<std::uint32_t>(random, {1, 2, 4, 64});
+  profile.lease_us = one_of<Micros>(random, {10'000, 50'000, 1'000'000});
+  profile.cpu_delay_us = one_of<Micros>(random, {2, 20, 300});
+  profile.cpu_overlap = one_of(random, {0.05, 0.3, 0.6});
+  profile.memory_stays = random.chance(0.5);
+}
+
 }  // namespace
+
+const char* name_of(Accelerators accelerators) {
+  static constexpr const char* kNames[] = {"off", "on", "mixed"};
+  return kNames[static_cast<std::size_t>(accelerators)];
+}
+
+const char* name_of(enum fast_mutant mutant) {
+  static constexpr const char* kNames[] = {"none",
+#define X(name, text) #name,
+                                           FAST_MUTANTS(X)
+#undef X
+  };
+  return kNames[mutant];
+}
+
+const char* text_of(enum fast_mutant mutant) {
+  static constexpr const char* kTexts[] = {"",
+#define X(name, text) text,
+                                           FAST_MUTANTS(X)
+#undef X
+  };
+  return kTexts[mutant];
+}
 
 Profile draw_profile(const SimOptions& options, Random& random) {
   Profile profile;
@@ -97,6 +146,7 @@ Profile draw_profile(const SimOptions& options, Random& random) {
   profile.sync_mean_us = one_of<Micros>(random, {100, 500, 3000});
   draw_clients(profile, random);
   profile.cluster_id = random.next() | 1;
+  draw_kernels(profile, options);
   return profile;
 }
 

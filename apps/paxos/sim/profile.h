@@ -9,12 +9,15 @@
 
 #include "apps/paxos/core/core_options.h"
 #include "apps/paxos/core/mutant.h"
+#include "apps/paxos/fastpath/mutant.h"
 #include "apps/paxos/sim/faults.h"
 #include "apps/paxos/sim/random.h"
 
 namespace bmc::paxos::sim {
 
 inline constexpr Micros kTickUs = 1000;  // the unit of --ticks
+
+enum class Accelerators : std::uint8_t { kOff, kOn, kMixed };
 
 // What the caller fixes; everything else the seed decides.
 struct SimOptions {
@@ -23,7 +26,10 @@ struct SimOptions {
   std::optional<std::uint8_t> replica_count;  // 1, 3, 5, 7 or 9
   std::optional<Durability> durability;
   FaultSet faults = FaultSet::all();  // may be drawn from
+  std::optional<Accelerators> accelerators;
+  std::optional<std::uint32_t> cpus;
   MutantSet mutants;
+  enum fast_mutant fast_mutant = FAST_MUTANT_NONE;
   bool verbose = false;
 };
 
@@ -60,9 +66,24 @@ struct Profile {
   double gives_up = 0;            // probability that a timeout is the last
   std::uint32_t padding_max = 0;  // bytes
 
+  // Kernels.
+  ReplicaSet accepting = 0;  // whose kernel may accept
+  ReplicaSet counting = 0;   // and count
+  std::uint32_t cpus = 1;
+  std::uint32_t slots = 0;    // a power of two
+  Micros lease_us = 0;        // how long a program accepts for a process that stands still
+  Micros cpu_delay_us = 0;    // mean, between some accesses and the next
+  double cpu_overlap = 0;     // probability that a CPU goes on before an access of the process
+  bool memory_stays = false;  // when a process ends: its programs go on until the lease is over
+
   std::uint32_t epoch = 1;
   std::uint64_t cluster_id = 0;
 };
+
+const char* name_of(Accelerators accelerators);
+// Of those of the fast path; "none" for none.
+const char* name_of(enum fast_mutant mutant);
+const char* text_of(enum fast_mutant mutant);
 
 // The same options and generator give the same profile.
 Profile draw_profile(const SimOptions& options, Random& random);

@@ -47,6 +47,9 @@ void add(FaultCounts& sum, const FaultCounts& part) {
   sum.recoveries += part.recoveries;
   sum.packets_refused += part.packets_refused;
   sum.view_changes += part.view_changes;
+  sum.kernel_acked += part.kernel_acked;
+  sum.kernel_absorbed += part.kernel_absorbed;
+  sum.kernel_counted += part.kernel_counted;
 }
 
 void add(Totals& sum, const Totals& part) {
@@ -205,10 +208,15 @@ std::string replay_arguments(const SimOptions& options, std::uint64_t seed) {
   if (options.durability) {
     arguments += *options.durability == Durability::kMemory ? " --durability memory" : " --durability wal";
   }
+  if (options.accelerators) arguments += std::string(" --accelerators ") + name_of(*options.accelerators);
+  if (options.cpus) arguments += " --cpus " + std::to_string(*options.cpus);
   if (!(options.faults == FaultSet::all())) arguments += " --faults " + options.faults.names();
   for (std::size_t index = 0; index < kMutants; ++index) {
     const Mutant mutant = static_cast<Mutant>(index);
     if (options.mutants.has(mutant)) arguments += std::string(" --mutant ") + bmc::paxos::name_of(mutant);
+  }
+  if (options.fast_mutant != FAST_MUTANT_NONE) {
+    arguments += std::string(" --mutant ") + name_of(options.fast_mutant);
   }
   return arguments;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "apps/paxos/core/bodies.pb.h"
+#include "apps/paxos/core/chain.h"
 #include "apps/paxos/sim/random.h"
 
 namespace bmc::paxos::sim {
@@ -14,6 +15,7 @@ namespace bmc::paxos::sim {
 void WireChecker::observe(const Observation& seen) {
   Words& said = said_[seen.replica];
   const CoreView& after = seen.after;
+  note_views(seen);
   if (after.status != Status::kNormal) return;
   const bool has_recovered = !seen.first && seen.before.status == Status::kRecovering;
   if (has_recovered &&
@@ -26,6 +28,43 @@ void WireChecker::observe(const Observation& seen) {
   said.acked_view = 0;
   said.acked_op = 0;
   said.acked_chain = 0;
+}
+
+// What the kernel accepted before a view was left is in the log with which it was left, and so in every vote.
+void WireChecker::note_views(const Observation& seen) {
+  Words& said = said_[seen.replica];
+  const CoreView& after = seen.after;
+  const bool leaves = !seen.first && seen.before.status == Status::kNormal && after.view > seen.before.view;
+  if (leaves) said.left[seen.before.view] = after.status == Status::kViewChange ? after.op : ~Op{0};
+  said.incarnation = after.incarnation;
+  said.own_view = after.view;
+}
+
+bool WireChecker::on_acknowledged_by_kernel(ReplicaIndex replica, const Message& message) {
+  Words& said = said_[replica];
+  if (message.sender != replica) {
+    verdict_.fail("sender", say(replica_name(replica), "'s kernel sends as ", unsigned{message.sender}));
+  }
+  if (message.incarnation != said.incarnation) return false;
+  if (message.view >= said.own_view) {
+    const auto proposed = proposals_.find(mix(message.view, message.op));
+    note_acknowledgement(said, message, proposed == proposals_.end() ? 0 : proposed->second.chain);
+    return true;
+  }
+  const auto left = said.left.find(message.view);
+  if (left == said.left.end() || message.op > left->second) {
+    verdict_.fail("no acknowledgement after the promise",
+                  say(replica_name(replica), "'s kernel acknowledges op ", message.op, " of view ",
+                      message.view, ", which it left with op ", left == said.left.end() ? 0 : left->second));
+  }
+  return true;
+}
+
+void WireChecker::note_acknowledgement(Words& said, const Message& message, Chain chain) {
+  if (message.view <= said.acked_view && message.op <= said.acked_op) return;
+  said.acked_view = message.view;
+  said.acked_op = message.op;
+  said.acked_chain = chain;
 }
 
 void WireChecker::on_sent(const Observation& seen, const Message& message) {
@@ -80,7 +119,8 @@ void WireChecker::check_one_log(const Message& message, Op op) {
 }
 
 void WireChecker::check_proposal(const Message& message) {
-  const Proposal proposal{message.chain, hash_bytes(message.body->data(), message.body->size())};
+  const Proposal proposal{message.chain, hash_bytes(message.body->data(), message.body->size()),
+                          chain_of(message.chain, message.op, message.view, *message.body)};
   const auto [at, is_new] = proposals_.try_emplace(mix(message.view, message.op), proposal);
   if (is_new ||
       (at->second.chain_before == proposal.chain_before && at->second.body_hash == proposal.body_hash)) {
@@ -105,11 +145,7 @@ void WireChecker::check_acknowledgement(const Observation& seen, const Message& 
         say(replica_name(seen.replica), " acknowledges op ", message.op, " of view ", message.view,
             ", its log ends at ", seen.after.op, entry == nullptr ? "" : " and has another entry there"));
   }
-  if (message.view > said.acked_view || message.op > said.acked_op) {
-    said.acked_view = message.view;
-    said.acked_op = message.op;
-    said.acked_chain = message.chain;
-  }
+  note_acknowledgement(said, message, message.chain);
 }
 
 void WireChecker::check_promise(const Observation& seen, const Message& message) {
@@ -123,7 +159,7 @@ void WireChecker::check_promise(const Observation& seen, const Message& message)
   const LogEntry* entry = seen.log.entry(said.acked_op);
   const bool same_view = body.log_view() == said.acked_view;
   if (body.log_view() < said.acked_view || (same_view && message.op < said.acked_op) ||
-      (same_view && entry != nullptr && entry->chain != said.acked_chain)) {
+      (same_view && entry != nullptr && said.acked_chain != 0 && entry->chain != said.acked_chain)) {
     verdict_.fail("DO_VIEW_CHANGE holds all that was acknowledged",
                   say(replica_name(seen.replica), " acknowledged op ", said.acked_op, " in view ",
                       said.acked_view, "; its DO_VIEW_CHANGE for view ", message.view, " says op ",

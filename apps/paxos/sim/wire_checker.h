@@ -23,20 +23,29 @@ class WireChecker {
   void observe(const Observation& seen);
   // `seen.replica` sends `message` to other replicas now.
   void on_sent(const Observation& seen, const Message& message);
+  // The same of a PREPARE_OK of its kernel. False: of an earlier life, which binds nobody any more.
+  bool on_acknowledged_by_kernel(ReplicaIndex replica, const Message& message);
 
  private:
   struct Proposal {
     Chain chain_before;
     std::uint64_t body_hash;
+    Chain chain;  // of the entry
   };
   struct Words {
     View view = 0;      // highest of any message
     View promised = 0;  // of DO_VIEW_CHANGE
     View acked_view = 0;
-    Op acked_op = 0;  // highest in acked_view
-    Chain acked_chain = 0;
+    Op acked_op = 0;        // highest in acked_view
+    Chain acked_chain = 0;  // 0: not known
+    // Of its core.
+    std::uint32_t incarnation = 0;
+    View own_view = 0;
+    std::map<View, Op> left;  // where the log ended when the view was left for a view change
   };
 
+  void note_views(const Observation& seen);
+  void note_acknowledgement(Words& said, const Message& message, Chain chain);
   void check_proposal(const Message& message);
   void check_acknowledgement(const Observation& seen, const Message& message);
   void check_promise(const Observation& seen, const Message& message);

@@ -22,17 +22,23 @@ struct FaultCounts {
   std::uint64_t recoveries = 0;  // of replicas without log, to the end
   std::uint64_t packets_refused = 0;
   std::uint64_t view_changes = 0;  // that gave a leader
+  // Of the kernels.
+  std::uint64_t kernel_acked = 0;     // PREPAREs accepted and acknowledged
+  std::uint64_t kernel_absorbed = 0;  // PREPAREs accepted
+  std::uint64_t kernel_counted = 0;   // acknowledgements
 };
 
 struct World {
   World(const SimOptions& options, Random& random, Network::Deliver deliver)
       : mutants(options.mutants),
+        fast_mutant(options.fast_mutant),
         profile(draw_profile(options, random)),
         trace(agenda, options.verbose),
         checkers(verdict, profile.core),
         network(agenda, random.fork(), profile, std::move(deliver)) {}
 
   MutantSet mutants;
+  enum fast_mutant fast_mutant;
   Profile profile;
   Agenda agenda;
   Trace trace;

@@ -273,6 +273,20 @@ TEST_F(LeaderFenceTest, IsToldOfAProposalAndOfTheOwnVote) {
   EXPECT_EQ(fence.cells[0], 1u);
 }
 
+// What it counted came at any time since it was last asked: a leader that stood still does not know that it
+// is still one.
+TEST_F(LeaderFenceTest, WhatWasCountedLongAgoIsNotHeardNow) {
+  propose(7);
+  now += 10'000'000;
+  fence.cells[1] = 1;
+  core->on_accelerated(now, 0);
+  EXPECT_EQ(core->look().commit, 1u);
+  EXPECT_FALSE(core->look().is_serving);
+  fence.cells[2] = 1;
+  core->on_accelerated(now, 0);
+  EXPECT_TRUE(core->look().is_serving);
+}
+
 // Q2 at the seam: the q-th largest of the cells, not what the accelerator says.
 TEST_F(LeaderFenceTest, TheCoreCountsTheCells) {
   propose(7);

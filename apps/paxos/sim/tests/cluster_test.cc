@@ -20,6 +20,31 @@ TEST(ClusterTest, TheSameSeedTakesTheSameSteps) {
   }
 }
 
+// The kernels do what they are for: nearly all entries are accepted and counted there.
+TEST(ClusterTest, KernelsAcceptAndCount) {
+  for (const Durability durability : {Durability::kMemory, Durability::kWal}) {
+    SimOptions options;
+    options.seed = 7;
+    options.ticks = 1000;
+    options.faults = FaultSet();
+    options.durability = durability;
+    options.replica_count = 3;
+    options.accelerators = Accelerators::kOn;
+    const RunResult result = Cluster(options).run();
+    EXPECT_FALSE(result.failed()) << result.invariant << ": " << result.what;
+    EXPECT_EQ(result.faults.view_changes, 0u);
+    const bool in_memory = durability == Durability::kMemory;
+    EXPECT_GT(in_memory ? result.faults.kernel_acked : result.faults.kernel_absorbed, result.committed / 2);
+    EXPECT_EQ(in_memory ? result.faults.kernel_absorbed : result.faults.kernel_acked, 0u);
+    EXPECT_GT(result.faults.kernel_counted, result.committed / 2);
+
+    options.accelerators = Accelerators::kOff;
+    const RunResult without = Cluster(options).run();
+    EXPECT_EQ(without.faults.kernel_acked + without.faults.kernel_absorbed + without.faults.kernel_counted,
+              0u);
+  }
+}
+
 TEST(ClusterTest, WithoutFaultsThereIsOneViewAndProgress) {
   for (const Durability durability : {Durability::kMemory, Durability::kWal}) {
     SimOptions options;
@@ -49,9 +74,12 @@ TEST(RunnerTest, AReplaySaysWhatTheRunWas) {
   options.replica_count = 5;
   options.durability = Durability::kWal;
   options.faults = *FaultSet::parse("loss");
+  options.accelerators = Accelerators::kMixed;
+  options.cpus = 4;
   options.mutants = MutantSet(Mutant::stale_read);
   EXPECT_EQ(replay_arguments(options, 9),
-            "--seed 9 --ticks 100 --replicas 5 --durability wal --faults loss --mutant stale_read");
+            "--seed 9 --ticks 100 --replicas 5 --durability wal --accelerators mixed --cpus 4 --faults loss "
+            "--mutant stale_read");
 }
 
 }  // namespace

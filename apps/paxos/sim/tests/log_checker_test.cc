@@ -157,6 +157,19 @@ TEST_F(WireCheckerTest, AnAcknowledgementAfterThePromiseIsFound) {
   EXPECT_TRUE(verdict_.failed());
 }
 
+// By the kernel: there is no entry in the log yet.
+TEST_F(WireCheckerTest, APromiseThatForgetsWhatTheKernelAcknowledgedIsFound) {
+  const CoreView core = normal(0, 2, 0);
+  checker_.observe({1, 0, true, core, core, log_});
+  Message ack = prepare_ok(1, 0, 3, 0);
+  ack.incarnation = core.incarnation;
+  EXPECT_TRUE(checker_.on_acknowledged_by_kernel(1, ack));
+  send(1, 2, prepare_ok(1, 0, 2, 12));
+  EXPECT_FALSE(verdict_.failed());
+  send(1, 2, do_view_change(1, 1, 0, 2));
+  EXPECT_EQ(verdict_.invariant(), "DO_VIEW_CHANGE holds all that was acknowledged");
+}
+
 TEST_F(WireCheckerTest, AnAcknowledgementOfWhatIsNotThereIsFound) {
   send(1, 2, prepare_ok(1, 0, 3, 13));
   EXPECT_EQ(verdict_.invariant(), "what is acknowledged is in the log");
