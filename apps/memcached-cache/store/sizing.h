@@ -45,9 +45,9 @@ inline constexpr std::uint64_t kBucketBytesPerSegment =
 // them is written, none of the others is filled. What is stored of them stays.
 inline constexpr std::uint64_t kBytesPerGuard = 4096;
 
-// A block counts 21 keys, 0.8 % of the memory: more than two keys for each item of 1000 bytes that fits, which is
-// what the choice of the most asked for needs; for items of 88 bytes one key for four, which still keeps a scan
-// out.
+// A block counts 21 keys, 0.8 % of the memory: more than two keys for each item of 1000 bytes that fits,
+// which is what the choice of the most asked for needs; for items of 88 bytes one key for four, which still
+// keeps a scan out.
 inline constexpr std::uint64_t kBytesPerSketchBlock = 8192;
 
 // Two requests awaiting their replies at the same time in one slot cost one of them its fill, no more.

@@ -236,12 +236,14 @@ void Kernel::finish(Cpu& cpu, enum paxos_fast_counter out) {
 }
 
 void Kernel::send(const Job& job) {
-  const auto bytes = std::make_shared<const std::string>(reinterpret_cast<const char*>(&job.ack), sizeof(job.ack));
-  const auto decoded = decode(*bytes, world_.profile.cluster_id, world_.profile.epoch,
-                              world_.profile.core.replica_count);
+  const auto bytes =
+      std::make_shared<const std::string>(reinterpret_cast<const char*>(&job.ack), sizeof(job.ack));
+  const auto decoded =
+      decode(*bytes, world_.profile.cluster_id, world_.profile.epoch, world_.profile.core.replica_count);
   const auto* message = std::get_if<Message>(&decoded);
   if (message == nullptr) {
-    return world_.verdict.fail("what is sent can be read", replica_name(index_) + "'s kernel acknowledges what none is");
+    return world_.verdict.fail("what is sent can be read",
+                               replica_name(index_) + "'s kernel acknowledges what none is");
   }
   world_.checkers.on_acknowledged_by_kernel(index_, *message);
   world_.network.send(index_, job.packet.from, MessageType::kPrepareOk, bytes);
