@@ -144,7 +144,7 @@ static __always_inline void pending_clear(struct pending *pending)
 
 /* What the command leaves pending; raises the guard of what it writes. */
 static __always_inline void pending_fill(struct pending *pending, struct server_state *server,
-					 const struct cache_control *config, const struct request_command *command)
+					 const struct request_command *command)
 {
 	pending_clear(pending);
 	pending->count = 1;
@@ -161,8 +161,7 @@ static __always_inline void pending_fill(struct pending *pending, struct server_
 		pending->flags |= PENDING_PART;
 	if (!request_writes(command))
 		return;
-	pending->guard = write_arrives(server, config, command->key_hash, command->effect == EFFECT_WRITE_GLOBAL,
-				       &pending->stamp);
+	pending->guard = write_arrives(server, command->key_hash, command->effect == EFFECT_WRITE_GLOBAL, &pending->stamp);
 	pending_flush(pending, server, command);
 	if (!pending->stamp || !(command->flags & REQUEST_HAS_TTL))
 		return;

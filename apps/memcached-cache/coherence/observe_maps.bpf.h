@@ -87,7 +87,7 @@ static __always_inline __u32 server_of_port(const struct cache_control *config, 
 }
 
 /* Nothing filled before the key's guard was raised is a hit from here on. */
-COHERENCE_FUNCTION int key_kill(__u64 key_hash)
+static __always_inline int key_kill(__u64 key_hash)
 {
 	struct cache_control *config = cache_control_get();
 	__u32 index = config ? cache_bucket_index(key_hash, config->bucket_count) : 0;
@@ -99,15 +99,17 @@ COHERENCE_FUNCTION int key_kill(__u64 key_hash)
 /*
  * Raises the guard of a write: its index, or the global one if too much is in flight there; then ends what
  * is stored of the key. Afterwards *stamp is that of the moment if no other write was about, else 0: then the
- * order in which memcached executes them is not known.
+ * order in which memcached executes them is not known. A function of its own, for the stack of its callers is short.
  */
-static __always_inline __u32 write_arrives(struct server_state *server, const struct cache_control *config,
-					   __u64 key_hash, int global, __u64 *stamp)
+COHERENCE_FUNCTION __u32 write_arrives(struct server_state *server, __u64 key_hash, int global, __u64 *stamp)
 {
-	__u32 index = cache_guard_index(key_hash, config->guard_mask);
-	struct guard *guard = global ? NULL : guard_get(index);
+	struct cache_control *config = cache_control_get();
+	__u32 index = config ? cache_guard_index(key_hash, config->guard_mask) : 0;
+	struct guard *guard = global || !config ? NULL : guard_get(index);
 	__u64 word, others;
 
+	if (!server || !stamp)
+		return PENDING_NO_GUARD;
 	*stamp = 0;
 	if (guard) {
 		word = guard_arrive(&guard->word);

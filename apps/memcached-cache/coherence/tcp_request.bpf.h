@@ -59,14 +59,13 @@ static __always_inline int ring_push(struct connection *connection, const struct
 COHERENCE_FUNCTION int request_seen(struct connection *connection, struct server_state *server,
 				    const struct request_command *command)
 {
-	struct cache_control *config = cache_control_get();
 	struct pending request = {};
 
-	if (!connection || !server || !config || !command)
+	if (!connection || !server || !command)
 		return 0;
 	if (command->shape == SHAPE_CLOSE)
 		return 1; /* nothing after it is executed, and the close will say so */
-	pending_fill(&request, server, config, command);
+	pending_fill(&request, server, command);
 	if (ring_push(connection, &request))
 		return 1;
 	connection_lose(connection, server, CACHE_LOST_RING);

@@ -177,7 +177,7 @@ COHERENCE_FUNCTION int udp_write_record(struct server_state *server)
 
 /* One command of the datagram; the write before it is known not to be the only command. */
 static __always_inline void udp_command(struct udp_scratch *scratch, struct server_state *server,
-					const struct cache_control *config, const struct request_command *command)
+					const struct request_command *command)
 {
 	if ((command->flags & (REQUEST_LAST | REQUEST_NOREPLY)) == REQUEST_LAST)
 		scratch->commands++;
@@ -191,7 +191,7 @@ static __always_inline void udp_command(struct udp_scratch *scratch, struct serv
 		udp_write_record(server);
 	}
 	scratch->writes++;
-	pending_fill(&scratch->write, server, config, command);
+	pending_fill(&scratch->write, server, command);
 }
 
 /* Does what stands at the end of the datagram, and whose extent is memcached's to judge, perhaps bring a value? */
@@ -253,15 +253,14 @@ static __always_inline void udp_unfinished(struct __sk_buff *skb, const struct p
 
 static long udp_feed_step(__u32 step, struct feed *feed)
 {
-	struct cache_control *config = cache_control_get();
 	struct udp_scratch *scratch = feed->udp;
 	int event;
 
-	if (!feed->left || !config)
+	if (!feed->left)
 		return loop_end();
 	event = feed_next(feed, &scratch->parser, &scratch->command);
 	if (event == REQUEST_COMMAND || event == REQUEST_KEY)
-		udp_command(scratch, feed->server, config, &scratch->command);
+		udp_command(scratch, feed->server, &scratch->command);
 	if (event != REQUEST_LOST)
 		return loop_on();
 	feed->lost = 1;
