@@ -38,6 +38,20 @@ GRAMMAR_INLINE __u32 grammar_text_bytes(__u64 word)
 	return (__u32)((((found & -found) >> 7) * 0x0001020304050607ull) >> 56);
 }
 
+/* The byte behind the text that begins at `at`; at least `end` if nothing of the chunk ends it. */
+GRAMMAR_INLINE __u32 grammar_text_end(const struct grammar_chunk *chunk, __u32 at, __u32 end)
+{
+	__u32 i, bytes;
+
+	for (i = 0; i < GRAMMAR_CHUNK / 8 && at < end; i++) {
+		bytes = grammar_text_bytes(grammar_load(chunk, at & (GRAMMAR_CHUNK - 1)));
+		at += bytes;
+		if (bytes < 8)
+			break;
+	}
+	return at;
+}
+
 /* The number that 1..8 digits make; GRAMMAR_NO_NUMBER if another byte is among the first `bytes` of `text`. */
 #define GRAMMAR_NO_NUMBER (~0ull)
 

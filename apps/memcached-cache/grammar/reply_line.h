@@ -220,20 +220,6 @@ GRAMMAR_INLINE int reply_at_a_glance(struct reply_parser *p, const struct gramma
 	return 1;
 }
 
-/* The byte behind the text that begins at `at`; at least `end` if nothing of the chunk ends it. */
-GRAMMAR_INLINE __u32 reply_token_end(const struct grammar_chunk *chunk, __u32 at, __u32 end)
-{
-	__u32 i, bytes;
-
-	for (i = 0; i < GRAMMAR_CHUNK / 8 && at < end; i++) {
-		bytes = grammar_text_bytes(grammar_load(chunk, at & (GRAMMAR_CHUNK - 1)));
-		at += bytes;
-		if (bytes < 8)
-			break;
-	}
-	return at;
-}
-
 /*
  * "VALUE <key> <flags> <bytes>\r\n" of a value that is not empty, word by word; out->next is behind it. Returns
  * false, with nothing changed, if it is any other line or not all there: the automaton judges it.
@@ -248,7 +234,7 @@ GRAMMAR_INLINE int reply_value_line(struct reply_parser *p, const struct grammar
 	    (word & GRAMMAR_MASK("VALUE ", 0)) != GRAMMAR_WORD("VALUE ", 0))
 		return 0;
 	for (i = 0; i < 2; i++) { /* key, flags */
-		at = reply_token_end(chunk, at, end);
+		at = grammar_text_end(chunk, at, end);
 		if (at >= end || chunk->bytes[at & (GRAMMAR_CHUNK - 1)] != ' ')
 			return 0;
 		at++;
