@@ -10,9 +10,9 @@
 #include "loadgen/distributions.h"
 #include "loadgen/tcp_transport.h"
 #include "netns-tests/bench/cases.h"
+#include "netns-tests/bench/passing_hooks.h"
 #include "netns-tests/bench/run.h"
 #include "netns-tests/lib/tcp_client.h"
-#include "netns-tests/lib/xdp_pass.h"
 
 namespace bmc::bench {
 namespace {
@@ -46,16 +46,16 @@ Sample closed_loop(Run& run, const char* name, Run::SocketMaker make, const Sock
   return sample;
 }
 
-// On the limit's side, an XDP program that only passes: what XDP itself costs on a veth, which copies every
-// packet of the stack for it.
-std::unique_ptr<lab::XdpPass> passing_program(Run& run) {
+// On the limit's side, programs that only pass, at all hooks: what it costs to look at all. XDP on a veth
+// copies every packet of the stack for it.
+std::unique_ptr<PassingHooks> passing_programs(Run& run) {
   if (run.side() != Side::kLimit) return nullptr;
   const lab::ScopedNetns inside(run.stage().lab().server());
-  return std::make_unique<lab::XdpPass>(run.stage().link().server_device);
+  return std::make_unique<PassingHooks>(run.stage().link().server_device);
 }
 
 Sample tcp_only(Run& run) {
-  const std::unique_ptr<lab::XdpPass> passing = passing_program(run);
+  const std::unique_ptr<PassingHooks> passing = passing_programs(run);
   SocketOptions options;
   options.connections = kConnections;
   options.traffic.sets = 1;
@@ -113,7 +113,7 @@ class Sink {
 Sample neighbour_flow(Run& run) {
   demo::Stage& stage = run.stage();
   run.progress().step(std::string("neighbour_flow, ") + name_of(run.side()));
-  const std::unique_ptr<lab::XdpPass> passing = passing_program(run);
+  const std::unique_ptr<PassingHooks> passing = passing_programs(run);
   Sink sink(stage);
   lab::TcpClient client(stage.lab().client(), {stage.link().server().ip, kNeighbourPort});
   const std::string data(kFlowBuffer, 'n');
@@ -138,14 +138,14 @@ std::vector<Case> passing_cases() {
   return {
       {"tcp_only",
        "requests/s",
-       "1 SET to 9 GETs over 64 TCP connections; the limit is a program that only passes",
+       "1 SET to 9 GETs over 64 TCP connections; the limit are programs that only pass, at the same hooks",
        kSceneTcp,
        {Side::kPlain, Side::kBmcd, Side::kLimit},
        tcp_only,
        {">= 0.97 x", unharmed}},
       {"neighbour_flow",
        "Gbit/s",
-       "one TCP flow to another port; the limit is a program that only passes",
+       "one TCP flow to another port; the limit are programs that only pass, at the same hooks",
        kSceneTcp,
        {Side::kPlain, Side::kBmcd, Side::kLimit},
        neighbour_flow,
