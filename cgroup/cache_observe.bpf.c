@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "apps/memcached-cache/coherence/netns.bpf.h"
 #include "apps/memcached-cache/coherence/socket_release.bpf.h"
 #include "apps/memcached-cache/coherence/tcp_reply.bpf.h"
 #include "apps/memcached-cache/coherence/tcp_request.bpf.h"
@@ -15,19 +16,12 @@
 
 #define LET_PASS 1 /* both directions */
 
-/* The helper exists for cgroup_skb from 6.13 on; bmcd sets this where it is there. */
-const volatile __u8 use_netns_cookie = 0;
-
-/* Is this packet's socket one of a watched port, in bmcd's network namespace? */
-static __always_inline struct server_state *watched(struct __sk_buff *skb, struct bpf_sock *sk,
-						     struct cache_control *config, __u32 *index)
+/* The server whose port this packet's socket has, perhaps in another network namespace: see is_foreign(). */
+static __always_inline struct server_state *watched(struct bpf_sock *sk, const struct cache_control *config,
+						     __u32 *index)
 {
 	*index = server_of_port(config, sk->src_port);
-	if (*index >= CACHE_SERVERS_MAX)
-		return NULL;
-	if (use_netns_cookie && config->netns_cookie && bpf_get_netns_cookie(skb) != config->netns_cookie)
-		return NULL;
-	return server_get(*index);
+	return *index < CACHE_SERVERS_MAX ? server_get(*index) : NULL;
 }
 
 static __always_inline void ingress_tcp(struct __sk_buff *skb, struct bpf_sock *sk, __u32 index,
@@ -40,7 +34,8 @@ static __always_inline void ingress_tcp(struct __sk_buff *skb, struct bpf_sock *
 	if (!tcp)
 		return;
 	if (!view_tcp(skb, INGRESS, &view)) {
-		hold_untracked(server);
+		if (!is_foreign(skb))
+			hold_untracked(server);
 		return;
 	}
 	if (!view.length)
@@ -66,12 +61,12 @@ int cache_ingress(struct __sk_buff *skb)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return LET_PASS;
-	server = watched(skb, sk, config, &index);
+	server = watched(sk, config, &index);
 	if (!server)
 		return LET_PASS;
 	if (sk->protocol == IPPROTO_TCP)
 		ingress_tcp(skb, sk, index, server);
-	else if (sk->protocol == IPPROTO_UDP && view_udp(skb, INGRESS, &view))
+	else if (sk->protocol == IPPROTO_UDP && !is_foreign(skb) && view_udp(skb, INGRESS, &view))
 		udp_request(skb, &view, index, server, config);
 	return LET_PASS;
 }
@@ -90,11 +85,11 @@ int cache_egress(struct __sk_buff *skb)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return LET_PASS;
-	server = watched(skb, sk, config, &index);
+	server = watched(sk, config, &index);
 	if (!server)
 		return LET_PASS;
 	if (sk->protocol == IPPROTO_UDP) {
-		if (view_udp(skb, EGRESS, &view))
+		if (!is_foreign(skb) && view_udp(skb, EGRESS, &view))
 			udp_reply(skb, &view, index, server, config);
 	} else if (sk->protocol == IPPROTO_TCP && view_tcp(skb, EGRESS, &view) && view.length) {
 		tcp_reply(skb, &view, server);

@@ -18,7 +18,7 @@
 #endif
 
 /* Raised with every change of a layout below; pinned maps of another version are not adopted. */
-#define CACHE_ABI_VERSION 3u
+#define CACHE_ABI_VERSION 4u
 
 /* ---- Limits: each once, with its sum ---------------------------------------------------- */
 

@@ -207,6 +207,12 @@ static __always_inline int connection_clear(struct connection *connection, struc
 	return 1;
 }
 
+/* Nothing that comes is executed any more. */
+static __always_inline int connection_is_over(const struct connection *connection)
+{
+	return (state_of(connection) & (CONNECTION_CLOSED | CONNECTION_STREAM)) != 0;
+}
+
 /*
  * After CLOSED or STREAM was set, or after a push: if nothing more will be executed, ends what is
  * pending. Called after every unlock and after every push, so of two that meet here the later sees
@@ -215,7 +221,7 @@ static __always_inline int connection_clear(struct connection *connection, struc
 COHERENCE_FUNCTION int connection_settle(struct connection *connection, struct server_state *server)
 {
 	for (int i = 0; i < 4 && connection && server; i++) {
-		if (!(state_of(connection) & (CONNECTION_CLOSED | CONNECTION_STREAM)))
+		if (!connection_is_over(connection))
 			return 0;
 		if (shared_load_u32(&connection->head) == shared_load_u32(&connection->tail) ||
 		    !try_lock(&connection->tx_busy))

@@ -61,6 +61,8 @@ CACHE_ABI_ASSERT(sizeof(struct pending) == 48, "pending");
  */
 struct connection {
 	__u64 cookie;         /* its key: tells a reader whose element was reused */
+
+	/* What every segment touches: in the map's element these are one cache line. */
 	__u32 rx_busy;
 	__u32 tx_busy;
 	__u32 state;
@@ -69,14 +71,8 @@ struct connection {
 	__u32 rx_next;        /* next sequence number to parse */
 	__u32 tx_next;        /* next sequence number of the server's stream to parse */
 	__u32 side;           /* side buffer, index + 1; 0 none */
-	__u32 dirty;          /* while lost: the exchange did not begin in a quiet moment */
-	__u32 trial;          /* while lost: state for which rx and tx are being tried; 0 none; under rx_busy */
-	__u32 streak;         /* while lost: exchanges in step */
-	__u32 lost_reason;    /* enum cache_counter */
 	__u32 answered;       /* requests at head whose reply left, not yet ended; under tx_busy */
 	__u32 replies;        /* seen so far; under tx_busy */
-	__u32 exchange;       /* while lost: replies when this exchange of the trial began */
-	__u32 defer;          /* more than the replies of any exchange of the trial */
 	/*
 	 * 1 since the connection was lost once: requests of the last exchange but one may still have been
 	 * unanswered when the last one of the trial began (see is_quiet()), and then every reply seems to
@@ -85,14 +81,27 @@ struct connection {
 	 * request is not believed.
 	 */
 	__u32 suspect;
+	__u32 defer;          /* more than the replies of any exchange of the trial */
+	__u64 last_ns;        /* last payload seen in either direction */
+	__u64 reserved;
+
+	/* A line for each parser. */
+	struct reply_parser tx;
+	__u64 reserved1;
+	struct request_parser rx;
+	struct request_command command; /* the one being parsed; here because the stack of BPF programs is short */
+
+	/* While it is lost; and who it is. */
+	__u32 dirty;          /* the exchange did not begin in a quiet moment */
+	__u32 trial;          /* state for which rx and tx are being tried; 0 none; under rx_busy */
+	__u32 streak;         /* exchanges in step */
+	__u32 lost_reason;    /* enum cache_counter */
+	__u32 exchange;       /* replies when this exchange of the trial began */
 	__u16 remote_port;    /* host order; for the log line */
 	__u16 local_port;
 	__u32 server;
 	__u32 remote_be[4];
-	__u64 last_ns;        /* last payload seen in either direction */
-	struct request_parser rx;
-	struct request_command command; /* the one being parsed; here because the stack of BPF programs is short */
-	struct reply_parser tx;
+
 	struct pending ring[CONNECTION_RING];
 };
 

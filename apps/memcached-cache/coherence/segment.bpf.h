@@ -82,26 +82,36 @@ static __always_inline int view_ip(struct __sk_buff *skb, __u32 protocol, enum d
 	return 0;
 }
 
+static __always_inline int view_tcp_header(struct __sk_buff *skb, const struct tcphdr *tcp, __u32 transport,
+					   enum direction direction, struct packet_view *view)
+{
+	view->payload = transport + tcp->doff * 4u;
+	if (view->payload > skb->len)
+		return 0;
+	view->length = skb->len - view->payload;
+	view->remote_port_be = direction == INGRESS ? tcp->source : tcp->dest;
+	view->local_port_be = direction == INGRESS ? tcp->dest : tcp->source;
+	view->sequence = bpf_ntohl(tcp->seq);
+	view->acknowledged = bpf_ntohl(tcp->ack_seq);
+	view->urgent = tcp->urg;
+	return 1;
+}
+
 /* 0: no header where one is expected (extension headers); the caller must assume anything. */
 static __always_inline int view_tcp(struct __sk_buff *skb, enum direction direction,
 				    struct packet_view *view)
 {
-	struct tcphdr tcp;
+	struct tcphdr copy, *tcp;
 	__u32 transport;
 
-	if (!view_ip(skb, IPPROTO_TCP, direction, view, &transport) ||
-	    bpf_skb_load_bytes(skb, transport, &tcp, sizeof(tcp)))
+	if (!view_ip(skb, IPPROTO_TCP, direction, view, &transport))
 		return 0;
-	view->payload = transport + tcp.doff * 4u;
-	if (view->payload > skb->len)
+	tcp = (void *)(long)skb->data + transport;
+	if ((void *)(tcp + 1) <= (void *)(long)skb->data_end) /* as good as always */
+		return view_tcp_header(skb, tcp, transport, direction, view);
+	if (bpf_skb_load_bytes(skb, transport, &copy, sizeof(copy)))
 		return 0;
-	view->length = skb->len - view->payload;
-	view->remote_port_be = direction == INGRESS ? tcp.source : tcp.dest;
-	view->local_port_be = direction == INGRESS ? tcp.dest : tcp.source;
-	view->sequence = bpf_ntohl(tcp.seq);
-	view->acknowledged = bpf_ntohl(tcp.ack_seq);
-	view->urgent = tcp.urg;
-	return 1;
+	return view_tcp_header(skb, &copy, transport, direction, view);
 }
 
 static __always_inline int view_udp(struct __sk_buff *skb, enum direction direction,

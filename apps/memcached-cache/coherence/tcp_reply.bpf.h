@@ -250,7 +250,8 @@ static __always_inline void tcp_reply(struct __sk_buff *skb, const struct packet
 		reply_segment(skb, view, connection, server);
 	}
 	unlock(&connection->tx_busy);
-	connection_settle(connection, server);
+	if (connection_is_over(connection))
+		connection_settle(connection, server);
 }
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "apps/memcached-cache/coherence/connection.bpf.h"
 #include "apps/memcached-cache/coherence/feed.bpf.h"
+#include "apps/memcached-cache/coherence/netns.bpf.h"
 #include "apps/memcached-cache/coherence/segment.bpf.h"
 #include "apps/memcached-cache/coherence/side_buffer.bpf.h"
 
@@ -287,14 +288,16 @@ static __always_inline void hold_untracked(struct server_state *server)
 }
 
 /* The connection's element with rx_busy taken; NULL if that is not to be had (all is held then). */
-static __always_inline struct connection *connection_take(__u64 cookie, __u32 server_index,
-							  struct server_state *server,
+static __always_inline struct connection *connection_take(struct __sk_buff *skb, __u64 cookie,
+							  __u32 server_index, struct server_state *server,
 							  const struct packet_view *view,
 							  const struct socket_view *socket)
 {
 	struct connection *connection = bpf_map_lookup_elem(&connections, &cookie);
 
 	if (!connection) {
+		if (is_foreign(skb))
+			return NULL;
 		if (socket->state != BPF_TCP_ESTABLISHED && socket->state != BPF_TCP_SYN_RECV)
 			return NULL; /* closed by memcached: nobody reads it */
 		connection = connection_new(cookie, server_index, server, view, socket);
@@ -323,10 +326,11 @@ COHERENCE_FUNCTION int tcp_request(struct __sk_buff *skb, const struct packet_vi
 	if (!view || !socket || !server)
 		return 0;
 	if (socket->state == BPF_TCP_LISTEN) {
-		hold_untracked(server); /* data on the handshake's last packet: its socket comes only now */
+		if (!is_foreign(skb))
+			hold_untracked(server); /* data on the handshake's last packet: its socket comes only now */
 		return 0;
 	}
-	connection = connection_take(cookie, server_index, server, view, socket);
+	connection = connection_take(skb, cookie, server_index, server, view, socket);
 	if (!connection)
 		return 0;
 	connection->last_ns = bpf_ktime_get_ns();
@@ -334,7 +338,7 @@ COHERENCE_FUNCTION int tcp_request(struct __sk_buff *skb, const struct packet_vi
 	    request_segment(skb, view, socket, connection, server) && connection->side)
 		parse_kept(connection, server);
 	unlock(&connection->rx_busy);
-	return connection_settle(connection, server);
+	return connection_is_over(connection) ? connection_settle(connection, server) : 0;
 }
 
 #endif

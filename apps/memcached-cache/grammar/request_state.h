@@ -73,28 +73,29 @@ GRAMMAR_ASSERT(sizeof(struct request_command) == 32, "request_command");
 
 /* Everything known between two calls. All zero but the seed: at the start of a connection. */
 struct request_parser {
-	__u64 seed;        /* of cache_hash */
 	__u64 skip;        /* bytes of value ahead: the caller may pass over them and subtract */
-	__u64 word[3];     /* ASCII: a token's first 16 bytes, its number. Binary: header; extras, key */
-	__u64 hash;        /* of the key so far */
-	__u64 key_hash;
-	__u64 letters;     /* meta flags seen, one bit each */
-	__s64 exptime;
-	__u32 line_bytes;  /* of the unfinished line, or of the unfinished binary header, extras and key */
-	__u32 length;
-	__u32 opaque;
-	__u16 token_bytes; /* of this token, key or run of a get */
-	__u16 tokens;      /* begun on this line */
-	__u16 leading;     /* spaces before the verb */
-	__u16 key_bytes;   /* binary */
-	__u8 extras;       /* binary */
 	__u8 protocol;
 	__u8 state;
 	__u8 role;         /* enum grammar_role of the token */
 	__u8 form;         /* enum grammar_form of the line */
 	__u8 verb;         /* enum grammar_verb, or the opcode */
 	__u8 marks;
-	__u8 reserved[5];
+	__u8 extras;       /* binary */
+	__u8 reserved;
+	__u32 line_bytes;  /* of the unfinished line, or of the unfinished binary header, extras and key */
+	__u16 token_bytes; /* of this token, key or run of a get */
+	__u16 tokens;      /* begun on this line */
+	__u64 word[3];     /* ASCII: a token's first 16 bytes, its number. Binary: header; extras, key */
+	__u64 seed;        /* of cache_hash */
+	__u64 hash;        /* of the key so far */
+	__u64 key_hash;
+	__u64 letters;     /* meta flags seen, one bit each */
+	__s64 exptime;
+	__u32 length;
+	__u32 opaque;
+	__u16 leading;     /* spaces before the verb */
+	__u16 key_bytes;   /* binary */
+	__u32 reserved1;
 };
 GRAMMAR_ASSERT(sizeof(struct request_parser) == 104, "request_parser");
 
