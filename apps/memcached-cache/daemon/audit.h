@@ -14,11 +14,11 @@
 #include "apps/memcached-cache/daemon/cache_memory.h"
 #include "apps/memcached-cache/daemon/connection_reader.h"
 #include "apps/memcached-cache/daemon/drain_watch.h"
-#include "apps/memcached-cache/daemon/lifetime.h"
 #include "apps/memcached-cache/daemon/server_table.h"
 #include "apps/memcached-cache/daemon/sock_diag.h"
 #include "apps/memcached-cache/daemon/sweeper.h"
 #include "control-plane/config.h"
+#include "control-plane/lifetime.h"
 
 namespace bmc::cache {
 

@@ -20,7 +20,6 @@
 #include "apps/memcached-cache/daemon/counters.h"
 #include "apps/memcached-cache/daemon/events.h"
 #include "apps/memcached-cache/daemon/hot_keys.h"
-#include "apps/memcached-cache/daemon/lifetime.h"
 #include "apps/memcached-cache/daemon/loader.h"
 #include "apps/memcached-cache/daemon/lost_log.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
@@ -28,6 +27,7 @@
 #include "apps/memcached-cache/daemon/sock_diag.h"
 #include "apps/memcached-cache/daemon/store_scan.h"
 #include "apps/memcached-cache/daemon/sweeper.h"
+#include "control-plane/lifetime.h"
 
 namespace bmc::cache {
 namespace {

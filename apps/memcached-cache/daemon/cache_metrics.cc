@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "apps/memcached-cache/coherence/guard.h"
-#include "apps/memcached-cache/daemon/metric_builder.h"
+#include "control-plane/metric_builder.h"
 
 namespace bmc::cache {
 namespace {

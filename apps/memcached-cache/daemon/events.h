@@ -12,7 +12,7 @@
 #include <memory>
 
 #include "apps/memcached-cache/abi/cache_abi.h"
-#include "apps/memcached-cache/daemon/lifetime.h"
+#include "control-plane/lifetime.h"
 #include "control-plane/result.h"
 
 namespace bmc::cache {

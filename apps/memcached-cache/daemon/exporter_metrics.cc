@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "apps/memcached-cache/daemon/cache_metrics.h"
-#include "apps/memcached-cache/daemon/metric_builder.h"
 #include "apps/memcached-cache/daemon/reply_reader.h"
+#include "control-plane/metric_builder.h"
 
 namespace bmc::cache {
 namespace {

@@ -19,7 +19,7 @@
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/daemon/cache_memory.h"
 #include "apps/memcached-cache/daemon/counters.h"
-#include "apps/memcached-cache/daemon/lifetime.h"
+#include "control-plane/lifetime.h"
 #include "control-plane/result.h"
 
 namespace bmc::cache {

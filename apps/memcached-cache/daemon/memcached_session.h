@@ -15,9 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "apps/memcached-cache/daemon/lifetime.h"
 #include "apps/memcached-cache/daemon/reply_reader.h"
 #include "control-plane/config.h"
+#include "control-plane/lifetime.h"
 #include "control-plane/result.h"
 
 namespace bmc::cache {

@@ -10,12 +10,12 @@
 #include <functional>
 #include <string>
 
-#include "apps/memcached-cache/daemon/lifetime.h"
 #include "apps/memcached-cache/daemon/memcached_session.h"
 #include "apps/memcached-cache/daemon/quarantine.h"
 #include "apps/memcached-cache/daemon/server_clock.h"
 #include "apps/memcached-cache/daemon/server_facts.h"
 #include "control-plane/config.h"
+#include "control-plane/lifetime.h"
 #include "control-plane/result.h"
 
 namespace bmc::cache {

@@ -18,7 +18,6 @@
 #include "apps/memcached-cache/daemon/cache_memory.h"
 #include "apps/memcached-cache/daemon/control_table.h"
 #include "apps/memcached-cache/daemon/drain_watch.h"
-#include "apps/memcached-cache/daemon/lifetime.h"
 #include "apps/memcached-cache/daemon/server_link.h"
 #include "apps/memcached-cache/daemon/serving_plan.h"
 #include "apps/memcached-cache/daemon/sock_diag.h"
@@ -26,6 +25,7 @@
 #include "apps/memcached-cache/daemon/ttl_probe.h"
 #include "apps/memcached-cache/daemon/udp_barrier.h"
 #include "control-plane/config.h"
+#include "control-plane/lifetime.h"
 #include "control-plane/result.h"
 
 namespace bmc::cache {

@@ -12,9 +12,9 @@
 #include <memory>
 #include <vector>
 
-#include "apps/memcached-cache/daemon/lifetime.h"
 #include "apps/memcached-cache/daemon/quarantine.h"
 #include "control-plane/config.h"
+#include "control-plane/lifetime.h"
 #include "control-plane/result.h"
 
 namespace bmc::cache {

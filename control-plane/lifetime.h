@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lifetime: callbacks of the event loop that do nothing once their object, or its connection, has ended.
-// Used by every part of the daemon side that waits on the loop.
-#ifndef BMC_CACHE_DAEMON_LIFETIME_H
-#define BMC_CACHE_DAEMON_LIFETIME_H
+// Used by every part of an application that waits on the loop.
+#ifndef BMC_CONTROL_PLANE_LIFETIME_H
+#define BMC_CONTROL_PLANE_LIFETIME_H
 
 #include <memory>
 #include <utility>
 
-namespace bmc::cache {
+namespace bmc {
 
 // A member of the object whose `this` the callbacks hold. Asio calls the handlers of cancelled operations
 // later, when that object may be gone. One thread only.
@@ -29,6 +29,6 @@ class Lifetime {
   std::shared_ptr<char> token_ = std::make_shared<char>();
 };
 
-}  // namespace bmc::cache
+}  // namespace bmc
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// FamilyBuilder: metric families of prometheus-cpp in a line each. Used by the two files of metrics.
-#ifndef BMC_CACHE_DAEMON_METRIC_BUILDER_H
-#define BMC_CACHE_DAEMON_METRIC_BUILDER_H
+// FamilyBuilder: metric families of prometheus-cpp in a line each. Used by the applications.
+#ifndef BMC_CONTROL_PLANE_METRIC_BUILDER_H
+#define BMC_CONTROL_PLANE_METRIC_BUILDER_H
 
 #include <prometheus/metric_family.h>
 
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace bmc::cache {
+namespace bmc {
 
 // FamilyBuilder(families, "bmcd_entries", "Entries stored", MetricType::Gauge).add(17);
 class FamilyBuilder {
@@ -42,6 +42,6 @@ class FamilyBuilder {
   std::size_t index_;
 };
 
-}  // namespace bmc::cache
+}  // namespace bmc
 
 #endif
