@@ -4,8 +4,6 @@
 
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read.hpp>
@@ -113,50 +111,16 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   std::string reply_;
 };
 
-namespace {
-
-// Whether somebody accepts connections at `path`.
-bool is_alive(const std::string& path) {
-  boost::asio::io_context scratch;
-  stream_protocol::socket socket(scratch);
-  error_code failed;
-  socket.connect(stream_protocol::endpoint(path), failed);
-  return !failed;
-}
-
-Result<void> make_parent(const std::string& path) {
-  const std::string parent = path.substr(0, path.rfind('/'));
-  if (parent.empty() || ::mkdir(parent.c_str(), 0755) == 0 || errno == EEXIST) return {};
-  return errno_error("cannot make " + parent + " for the control socket");
-}
-
-}  // namespace
-
 ControlServer::ControlServer(boost::asio::io_context& loop, ControlHandler handler)
     : loop_(loop), handler_(std::move(handler)), acceptor_(loop) {}
 
 ControlServer::~ControlServer() { stop(); }
 
 Result<void> ControlServer::listen(const std::string& path) {
-  if (Result<void> made = make_parent(path); !made) return made;
-  struct stat status = {};
-  if (::lstat(path.c_str(), &status) == 0) {
-    if (!S_ISSOCK(status.st_mode))
-      return Error{EEXIST, path + " is there and is no socket; remove it or use another --control"};
-    if (is_alive(path))
-      return Error{EADDRINUSE, "another bmcd listens on " + path + "; use another --control"};
-    if (::unlink(path.c_str()) != 0) return errno_error("cannot remove the stale socket " + path);
-  }
-  error_code failed;
-  acceptor_.open(stream_protocol(), failed);
-  // The mode must be right from the first moment; no other thread makes files now (Daemon starts them later).
-  const mode_t before = ::umask(0117);
-  if (!failed) acceptor_.bind(stream_protocol::endpoint(path), failed);
-  ::umask(before);
-  if (!failed) acceptor_.listen(static_cast<int>(kSessionsMax), failed);
-  if (failed) return Error{failed.value(), "cannot listen on " + path + ": " + failed.message()};
-  path_ = path;
-  socket_inode_ = ::lstat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+  auto listener = UnixListener::open({path, "--control", SOCK_STREAM, 0660, static_cast<int>(kSessionsMax)});
+  if (!listener) return std::move(listener).error();
+  listener_ = *std::move(listener);
+  acceptor_.assign(stream_protocol(), listener_.release());
   accept();
   return {};
 }
@@ -181,10 +145,7 @@ void ControlServer::stop() {
   error_code ignored;
   acceptor_.close(ignored);
   for (const auto& session : std::exchange(sessions_, {})) session->abandon();
-  struct stat status = {};
-  if (!path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_ino == socket_inode_)
-    ::unlink(path_.c_str());
-  path_.clear();
+  listener_.close();
 }
 
 }  // namespace bmc

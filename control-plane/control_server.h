@@ -15,6 +15,7 @@
 
 #include "control-plane/control.pb.h"
 #include "control-plane/result.h"
+#include "control-plane/unix_listener.h"
 
 namespace bmc {
 
@@ -53,8 +54,7 @@ class ControlServer {
   ControlHandler handler_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
   std::set<std::shared_ptr<Session>> sessions_;
-  std::string path_;                // empty: not listening
-  unsigned long socket_inode_ = 0;  // only with path_
+  UnixListener listener_;
 };
 
 }  // namespace bmc
