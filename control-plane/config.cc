@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "control-plane/option_table.h"
 #include "control-plane/option_values.h"
@@ -36,6 +37,20 @@ Option::Set set_duration_or_off(std::optional<std::chrono::nanoseconds>& target)
     if (parsed->count() == 0) return Error{EINVAL, "0 would act at once; write off, or a duration like 30s"};
     target = *parsed;
     return {};
+  };
+}
+
+// Each value is one more; the first one replaces the default, which is all.
+Option::Set add_offload(std::set<PaxosOffload>& target) {
+  return [&target, any = false](const std::string& value) mutable -> Result<void> {
+    const std::pair<const char*, PaxosOffload> names[] = {{"ack", PaxosOffload::kAck},
+                                                          {"quorum", PaxosOffload::kQuorum},
+                                                          {"broadcast", PaxosOffload::kBroadcast}};
+    if (!std::exchange(any, true)) target.clear();
+    if (value == "none") return {};
+    for (const auto& [name, offload] : names)
+      if (value == name) return target.insert(offload), Result<void>();
+    return Error{EINVAL, "'" + value + "' is none of: ack, quorum, broadcast, none"};
   };
 }
 
@@ -74,6 +89,15 @@ std::vector<Option> all_options(Config& c) {
       {"reset-stuck-connections", "DURATION|off",
        "close a TCP connection whose position stays unknown for so long", "off", false,
        set_duration_or_off(c.reset_stuck_connections)},
+      {"cache", "true|false", "whether memcached is accelerated", "true", false,
+       set_choice(c.cache, {{"true", true}, {"false", false}})},
+      {"paxos-allow", "uid=N,ports=A-B",
+       "whose replicas of Paxos groups get the kernel's help, at which ports", "", true,
+       append_parsed(c.paxos_allow, parse_port_grant)},
+      {"paxos-socket", "PATH", "unix socket for those replicas", c.paxos_socket, false,
+       set_path(c.paxos_socket, kSocketPathMax)},
+      {"paxos-offload", "ack|quorum|broadcast|none", "what is switched on at the start; without any: all", "",
+       true, add_offload(c.paxos_offloads)},
       log_level_option(c.log_level),
   };
 }
@@ -111,6 +135,9 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
   line.config_file = *std::move(file);
   if (line.config.ifaces.empty() && line.command != Command::kDetach)
     return Error{EINVAL, "no interface given: use --iface NAME, or iface = \"NAME\" in the file"};
+  if (!line.config.cache && line.config.paxos_allow.empty() && line.command != Command::kDetach)
+    return Error{EINVAL,
+                 "nothing is to be done: cache = false, and no paxos-allow says whose replicas to help"};
   return line;
 }
 

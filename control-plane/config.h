@@ -7,16 +7,21 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "control-plane/endpoint.h"
+#include "control-plane/port_grant.h"
 #include "control-plane/result.h"
 
 namespace bmc {
 
 // Where XDP programs run: kAuto is the driver if it can, else the kernel's generic hook.
 enum class XdpMode { kAuto, kNative, kGeneric };
+
+// Help of the kernel's for a replica of a Paxos group.
+enum class PaxosOffload { kAck, kQuorum, kBroadcast };
 
 // What an application does with the traffic it could answer.
 enum class ServeMode { kServe, kShadow, kBypass };
@@ -36,7 +41,12 @@ struct Config {
   std::vector<Prefix> allow;                                             // empty: every source
   std::uint32_t rate_limit_pps = 0;                                      // per source; 0: no limit
   std::optional<std::chrono::nanoseconds> reset_stuck_connections;       // nothing: never
-  std::string log_level = "info";                                        // a name spdlog knows
+  bool cache = true;                                                     // whether memcached is accelerated
+  std::vector<PortGrant> paxos_allow;                                    // empty: replicas are not
+  std::string paxos_socket = "/run/bmcd/paxos.sock";
+  std::set<PaxosOffload> paxos_offloads = {PaxosOffload::kAck, PaxosOffload::kQuorum,
+                                           PaxosOffload::kBroadcast};
+  std::string log_level = "info";  // a name spdlog knows
 };
 
 // What the command line asks bmcd to do.

@@ -16,6 +16,7 @@ namespace {
 Result<std::string> scalar_text(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* truth = node.as_boolean()) return std::string(truth->get() ? "true" : "false");
   return Error{EINVAL, "the value must be a string or a whole number"};
 }
 

@@ -42,6 +42,12 @@ Result<CommandLine> parse_with(const std::string& text, std::vector<std::string>
   return parse(words);
 }
 
+// Without which what is tested would not be a whole configuration.
+std::string needed_beside(const std::string& name) {
+  return std::string(name == "iface" ? "" : "iface = \"eth0\"\n") +
+         (name == "cache" ? "paxos-allow = \"uid=1,ports=1\"\n" : "");
+}
+
 // One option: a value other than its default, as TOML, and what must then hold.
 struct Case {
   const char* name;
@@ -71,6 +77,15 @@ const std::vector<Case>& cases() {
       {"rate-limit", "1000", "1000", [](const Config& c) { return c.rate_limit_pps == 1000; }},
       {"reset-stuck-connections", "30s", "\"30s\"",
        [](const Config& c) { return c.reset_stuck_connections && *c.reset_stuck_connections == 30s; }},
+      {"cache", "false", "false", [](const Config& c) { return !c.cache; }},
+      {"paxos-allow", "uid=1000,ports=7400-7409", "[\"uid=1000,ports=7400-7409\"]",
+       [](const Config& c) {
+         return c.paxos_allow.size() == 1 && to_string(c.paxos_allow[0]) == "uid=1000,ports=7400-7409";
+       }},
+      {"paxos-socket", "/tmp/p.sock", "\"/tmp/p.sock\"",
+       [](const Config& c) { return c.paxos_socket == "/tmp/p.sock"; }},
+      {"paxos-offload", "quorum", "[\"quorum\"]",
+       [](const Config& c) { return c.paxos_offloads == std::set{PaxosOffload::kQuorum}; }},
       {"log-level", "debug", "\"debug\"", [](const Config& c) { return c.log_level == "debug"; }},
   };
   return all;
@@ -79,8 +94,7 @@ const std::vector<Case>& cases() {
 TEST(Config, EveryOptionOnTheCommandLine) {
   for (const Case& each : cases()) {
     std::vector<std::string> words = {std::string("--") + each.name, each.value};
-    if (std::string(each.name) != "iface") words.insert(words.end(), {"--iface", "eth0"});
-    const auto line = parse(words);
+    const auto line = parse_with(needed_beside(each.name), words);
     ASSERT_TRUE(line) << each.name << ": " << line.error().what;
     EXPECT_TRUE(each.holds(line->config)) << each.name;
     EXPECT_EQ(line->command, Command::kRun);
@@ -90,8 +104,7 @@ TEST(Config, EveryOptionOnTheCommandLine) {
 TEST(Config, EveryKeyInTheFile) {
   for (const Case& each : cases()) {
     std::string text = std::string(each.name) + " = " + each.toml + "\n";
-    if (std::string(each.name) != "iface") text += "iface = \"eth0\"\n";
-    const auto line = parse_with(text);
+    const auto line = parse_with(text + needed_beside(each.name));
     ASSERT_TRUE(line) << each.name << ": " << line.error().what;
     EXPECT_TRUE(each.holds(line->config)) << each.name;
   }
@@ -128,6 +141,18 @@ TEST(Config, RepeatableOptionsAddUp) {
   ASSERT_TRUE(line) << line.error().what;
   EXPECT_EQ(line->config.ifaces, (std::vector<std::string>{"eth0", "eth1"}));
   EXPECT_EQ(line->config.allow.size(), 2u);
+}
+
+TEST(Config, OffloadsAreAllOrThoseNamed) {
+  const std::vector<std::string> base = {"--iface", "eth0", "--paxos-allow", "uid=1,ports=1"};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), base.begin(), base.end());
+    return parse(words)->config.paxos_offloads;
+  };
+  EXPECT_EQ(with({}).size(), 3u);
+  EXPECT_EQ(with({"--paxos-offload", "none"}).size(), 0u);
+  EXPECT_EQ(with({"--paxos-offload", "ack", "--paxos-offload", "broadcast"}),
+            (std::set{PaxosOffload::kAck, PaxosOffload::kBroadcast}));
 }
 
 TEST(Config, OffTakesBack) {
@@ -167,6 +192,10 @@ TEST(Config, ErrorsOfTheCommandLineHelp) {
       {{"--iface", "eth 0"}, {"--iface", "interface name"}},
       {{"--iface", "sixteencharacter"}, {"--iface", "interface name"}},
       {{"--iface", "eth0", "--iface", "eth0"}, {"twice"}},
+      {{"--iface", "eth0", "--cache", "no"}, {"--cache", "true, false"}},
+      {{"--iface", "eth0", "--cache", "false"}, {"nothing is to be done", "paxos-allow"}},
+      {{"--iface", "eth0", "--paxos-allow", "1000"}, {"--paxos-allow", "uid=1000,ports=7400-7409"}},
+      {{"--iface", "eth0", "--paxos-offload", "all"}, {"ack, quorum, broadcast, none"}},
       {{"--iface"}, {"--iface"}},
       {{"--config", "/nowhere/bmcd.toml"}, {"/nowhere/bmcd.toml"}},
   };
@@ -186,7 +215,7 @@ TEST(Config, ErrorsOfTheFileHaveTheirLine) {
       {"iface = \"eth0\"\nmemory = [\"1\", \"2\"]\n", {".toml:2:", "only one value"}},
       {"iface = \"eth0\"\nmemory = 1.5\n", {".toml:2:", "string or a whole number"}},
       {"iface = \"eth0\"\nrate-limit = -1\n", {".toml:2:", "rate-limit"}},
-      {"iface = \"eth0\"\n[cache]\nmemory = \"1\"\n", {".toml:2:", "unknown key 'cache'"}},
+      {"iface = \"eth0\"\n[store]\nmemory = \"1\"\n", {".toml:2:", "unknown key 'store'"}},
       {"iface = \"eth0\"\nmemory = \n", {".toml:2:"}},
       {"iface = \"eth0\"\niface = \"eth1\"\n", {".toml:2:"}},
       {"memory = \"1GiB\"\n", {"no interface"}},

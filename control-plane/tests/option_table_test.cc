@@ -125,7 +125,7 @@ TEST_F(OptionTableTest, WordsThatAreNoOptionsAreNamedWithWhatWasLikelyMeant) {
 TEST_F(OptionTableTest, ErrorsOfTheFileNameTheirLine) {
   const std::pair<const char*, const char*> all[] = {
       {"frist = 1\n", ":1: unknown key 'frist'; did you mean first?"},
-      {"first = 1\nnumber = true\n", ":2: number: the value must be a string or a whole number"},
+      {"first = 1\nnumber = 1.5\n", ":2: number: the value must be a string or a whole number"},
       {"first = [\"a\"]\n", ":1: first: only one value is possible"},
       {"many = [\"a\", 1.5]\n", ":1: many: the value must be a string or a whole number"},
       {"\nnumber = 11\n", ":2: number: '11' is more than 10"},

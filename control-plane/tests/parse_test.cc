@@ -4,10 +4,56 @@
 
 #include <gtest/gtest.h>
 
+#include "control-plane/port_grant.h"
+
 namespace bmc {
 namespace {
 
 using namespace std::chrono_literals;
+
+TEST(ParsePortGrant, TakesUsersByNumberAndName) {
+  EXPECT_EQ(to_string(*parse_port_grant("uid=1000,ports=7400-7409")), "uid=1000,ports=7400-7409");
+  EXPECT_EQ(to_string(*parse_port_grant("ports=1,uid=4294967294")), "uid=4294967294,ports=1");
+  EXPECT_EQ(to_string(*parse_port_grant("user=root,ports=65535-65535")), "uid=0,ports=65535");
+}
+
+TEST(ParsePortGrant, RefusesTheRestAndShowsTheForm) {
+  for (const char* text : {"",
+                           ",",
+                           "uid=1000",
+                           "ports=1",
+                           "1000:7400",
+                           "uid=1000,ports=",
+                           "uid=1000,ports=0",
+                           "uid=1000,ports=0-9",
+                           "uid=1000,ports=9-1",
+                           "uid=1000,ports=1-65536",
+                           "uid=1000,ports=1-",
+                           "uid=-1,ports=1",
+                           "uid=,ports=1",
+                           "uid=4294967295,ports=1",
+                           "uid=root,ports=1",
+                           "user=nobody-of-this-name,ports=1",
+                           "uid=1,uid=2,ports=1",
+                           "uid=1,user=root,ports=1",
+                           "uid=1,ports=1,ports=2",
+                           "uid=1,ports=1,",
+                           "uid=1,ports=1,x=1",
+                           "uid=1 ports=1"}) {
+    const auto parsed = parse_port_grant(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_NE(parsed.error().what.find("uid=1000,ports=7400-7409"), std::string::npos) << parsed.error().what;
+  }
+}
+
+TEST(PortGrant, CoversItsUserAndBothEnds) {
+  const PortGrant grant = *parse_port_grant("uid=1000,ports=7400-7409");
+  EXPECT_TRUE(grant.covers(1000, 7400));
+  EXPECT_TRUE(grant.covers(1000, 7409));
+  EXPECT_FALSE(grant.covers(1000, 7399));
+  EXPECT_FALSE(grant.covers(1000, 7410));
+  EXPECT_FALSE(grant.covers(1001, 7400));
+}
 
 TEST(ParseSize, TakesUnitsUpTo64Bits) {
   const std::pair<const char*, std::uint64_t> good[] = {

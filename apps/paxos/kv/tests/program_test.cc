@@ -117,7 +117,7 @@ TEST_F(ConfigFileTest, TheCommandLineRulesOverTheFile) {
 TEST_F(ConfigFileTest, ErrorsNameTheLine) {
   EXPECT_EQ(parse_file(whole + "lisen = \"127.0.0.1:1\"\n").error().what,
             path + ":4: unknown key 'lisen'; did you mean listen?");
-  EXPECT_EQ(parse_file(whole + "memory = true\n").error().what,
+  EXPECT_EQ(parse_file(whole + "memory = 1.5\n").error().what,
             path + ":4: memory: the value must be a string or a whole number");
   EXPECT_EQ(parse_file(whole + "memory = [1, 2]\n").error().what,
             path + ":4: memory: only one value is possible");
