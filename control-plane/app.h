@@ -24,7 +24,7 @@ class Pins;
 struct AppContext {
   boost::asio::io_context& loop;  // run by one thread; timers and sockets of the application live here
   const Config& config;
-  Pins& pins;                  // already opened and locked: no other bmcd uses this directory
+  Pins& pins;                  // its own; already opened and locked: no other bmcd uses this directory
   InterfaceWatch& interfaces;  // already filled; changes come through subscribe()
   // Ends the daemon with exit status 1 after an orderly stop; for what cannot be mended while running.
   std::function<void(Error)> fail;
@@ -49,7 +49,8 @@ class App {
 
   // Answers a request of bmcctl: status, stats, get, invalidate, mode, audit, top (probe and detach are the
   // daemon's). For `status` the daemon fills in its own fields afterwards. An Error becomes the reply's
-  // code and text; use ENOTSUP for a request the application does not know.
+  // code and text; use ENOTSUP for a request the application does not know: then the next one is asked. Of
+  // status, stats and audit every application tells its part, and the parts are put together.
   virtual Result<control::Response> control(const control::Request& request) = 0;
 
   // Appends the application's metrics as they are now.

@@ -21,8 +21,8 @@ struct AttachmentRecord {
   std::uint64_t digest = 0;       // XDP: of program, data and maps; 0 in TC
   std::uint64_t netns = 0;        // inode of the network namespace: ifindex means something only there
   std::uint32_t made_clsact = 0;  // TC: 1 when the qdisc is ours to remove
-  std::uint32_t reserved = 0;
-  char interface_name[16] = {};  // for messages
+  std::uint32_t tc_place = 0;     // TC: handle and priority; 0: kTcPlace
+  char interface_name[16] = {};   // for messages
 };
 static_assert(sizeof(AttachmentRecord) == 48, "layout of a pinned map");
 

@@ -35,8 +35,7 @@ int detach(const Config& config) {
 
 }  // namespace
 
-int run_command_line(int argc, const char* const* argv, std::uint32_t abi_version,
-                     const AppFactory& make_app) {
+int run_command_line(int argc, const char* const* argv, const std::vector<Application>& applications) {
   const auto line = parse_command_line(argc, argv);
   if (!line) {
     std::fprintf(stderr, "bmcd: %s\n", line.error().what.c_str());
@@ -52,7 +51,7 @@ int run_command_line(int argc, const char* const* argv, std::uint32_t abi_versio
     case Command::kDetach:
       return detach(line->config);
     case Command::kRun:
-      return run_daemon(line->config, abi_version, make_app);
+      return run_daemon(line->config, applications);
   }
   std::abort();
 }

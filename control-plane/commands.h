@@ -3,6 +3,8 @@
 #ifndef BMC_CONTROL_PLANE_COMMANDS_H
 #define BMC_CONTROL_PLANE_COMMANDS_H
 
+#include <vector>
+
 #include "control-plane/config.h"
 #include "control-plane/daemon.h"
 
@@ -12,10 +14,9 @@ namespace bmc {
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 
-// Parses the arguments and does what they ask: runs the daemon around the application that `make_app` makes,
-// checks the configuration, detaches, or prints help. `abi_version` is that of the application's pinned maps.
-int run_command_line(int argc, const char* const* argv, std::uint32_t abi_version,
-                     const AppFactory& make_app);
+// Parses the arguments and does what they ask: runs the daemon around the applications, checks the
+// configuration, detaches, or prints help.
+int run_command_line(int argc, const char* const* argv, const std::vector<Application>& applications);
 
 }  // namespace bmc
 

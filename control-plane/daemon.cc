@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The event loop around one application; see daemon.h.
+// The event loop around the applications; see daemon.h.
 #include "control-plane/daemon.h"
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <list>
 #include <optional>
 
 #include "control-plane/bpf_object.h"
@@ -40,10 +42,10 @@ prometheus::MetricFamily build_info() {
 
 class Daemon {
  public:
-  Daemon(const Config& config, std::uint32_t abi_version) : config_(config), abi_version_(abi_version) {}
+  explicit Daemon(const Config& config) : config_(config) {}
 
-  int run(const AppFactory& make_app) {
-    Result<void> started = start(make_app);
+  int run(const std::vector<Application>& applications) {
+    Result<void> started = start(applications);
     if (!started) {
       spdlog::error("{}", started.error().what);
       stop();
@@ -57,19 +59,29 @@ class Daemon {
   }
 
  private:
-  Result<void> start(const AppFactory& make_app) {
-    // Before the application attaches, so that a signal in between still ends in an orderly stop.
+  // One that was made. Its pins are the daemon's where it has no folder of its own.
+  struct Running {
+    std::optional<Pins> pins;
+    std::unique_ptr<App> app;
+  };
+
+  Result<void> start(const std::vector<Application>& applications) {
+    // Before an application attaches, so that a signal in between still ends in an orderly stop.
     signals_.async_wait([this](const boost::system::error_code& failed, int signal) {
       if (failed) return;
       spdlog::info("signal {}: stopping; programs stay attached and pass everything", ::strsignal(signal));
       loop_.stop();
     });
-    auto pins = Pins::open(config_.pin, abi_version_);
+    const auto at_root = std::ranges::find(applications, std::string(), &Application::folder);
+    auto pins = Pins::open(config_.pin, at_root == applications.end() ? 1 : at_root->abi_version);
     if (!pins) return std::move(pins).error();
     pins_.emplace(*std::move(pins));
     if (Result<void> watching = interfaces_.start(); !watching) return watching;
-    app_ = make_app(AppContext{loop_, config_, *pins_, interfaces_, [this](Error error) { fail(error); }});
-    if (Result<void> started = app_->start(); !started) return started;
+    for (const Application& each : applications)
+      if (each.is_wanted(config_))
+        if (Result<void> started = start(each); !started) return started;
+    for (const Application& each : applications)
+      if (!each.is_wanted(config_)) remove_remains(each);
     if (Result<void> listening = control_.listen(config_.control); !listening) return listening;
     const auto kept = drop_capabilities();
     if (!kept) return kept.error();
@@ -81,14 +93,40 @@ class Daemon {
     return {};
   }
 
+  Result<void> start(const Application& application) {
+    Running& running = running_.emplace_back();
+    if (!application.folder.empty()) {
+      auto pins = pins_->open_below(application.folder, application.abi_version);
+      if (!pins) return std::move(pins).error();
+      running.pins.emplace(*std::move(pins));
+    }
+    running.app = application.make(AppContext{loop_, config_, running.pins ? *running.pins : *pins_,
+                                              interfaces_, [this](Error error) { fail(error); }});
+    return running.app->start();
+  }
+
+  // Once the others are attached: an interface's XDP program is theirs by then.
+  void remove_remains(const Application& application) {
+    const std::string directory = application.folder.empty() ? config_.pin : pins_->path(application.folder);
+    const Removal removal = remove_application(config_.pin, directory);
+    for (const std::string& each : removal.removed) spdlog::info("no longer wanted: removed {}", each);
+    if (removal.error) spdlog::warn("{}", removal.error->what);
+  }
+
   // In the order in which things depend on each other. Idempotent.
   void stop() {
     notify_stopping();
-    if (app_) app_->stop();
     metrics_.stop();
+    end_applications();
     control_.stop();
+  }
+
+  // Later ones may use earlier ones. The watch's subscribers are the applications.
+  void end_applications() {
+    for (auto each = running_.rbegin(); each != running_.rend(); ++each)
+      if (each->app) each->app->stop();
     interfaces_.stop();
-    app_.reset();
+    while (!running_.empty()) running_.pop_back();
     pins_.reset();
   }
 
@@ -103,21 +141,27 @@ class Daemon {
     notify_watchdog();
     if (Clock::now() >= next_status_) {
       next_status_ = Clock::now() + std::chrono::seconds(1);
-      notify_status(app_->status_line());
+      notify_status(status_line());
     }
     pulse_timer_.expires_after(pulse_);
     pulse_timer_.async_wait([this](const boost::system::error_code& failed) {
-      if (!failed && app_) pulse();
+      if (!failed && !running_.empty()) pulse();
     });
+  }
+
+  std::string status_line() const {
+    std::string line;
+    for (const Running& each : running_) line += (line.empty() ? "" : "; ") + each.app->status_line();
+    return line;
   }
 
   void collect(std::vector<prometheus::MetricFamily>& families) {
     families.push_back(build_info());
-    if (app_) app_->collect(families);
+    for (const Running& each : running_) each.app->collect(families);
   }
 
   ControlAnswer answer(const control::Request& request) {
-    if (!app_) return {refusal(ESHUTDOWN, "bmcd is ending"), {}};
+    if (running_.empty()) return {refusal(ESHUTDOWN, "bmcd is ending"), {}};
     switch (request.kind_case()) {
       case control::Request::kDetach:
         return detach();
@@ -128,10 +172,30 @@ class Daemon {
       default:
         break;
     }
-    auto response = app_->control(request);
+    auto response = ask(request);
     if (!response) return {refusal(response.error().code, response.error().what), {}};
     if (response->has_status()) complete(*response->mutable_status());
     return {*std::move(response), {}};
+  }
+
+  // The first application's answer that knows the request; of a description every one's.
+  Result<control::Response> ask(const control::Request& request) {
+    const bool describes = request.has_status() || request.has_stats() || request.has_audit();
+    std::optional<control::Response> answer;
+    Error unknown{ENOTSUP, "bmcd runs nothing that knows this request"};
+    for (const Running& each : running_) {
+      auto response = each.app->control(request);
+      if (response && !describes) return response;
+      if (!response && response.error().code != ENOTSUP) return response;
+      if (!response) {
+        unknown = response.error();
+        continue;
+      }
+      if (!answer) answer.emplace();
+      answer->MergeFrom(*response);
+    }
+    if (!answer) return unknown;
+    return *std::move(answer);
   }
 
   static control::Response refusal(int code, const std::string& text) {
@@ -145,7 +209,7 @@ class Daemon {
     status.set_version(BMC_VERSION);
     status.set_pid(static_cast<std::uint32_t>(::getpid()));
     status.set_uptime_s(std::chrono::duration<double>(Clock::now() - started_).count());
-    status.set_summary(app_->status_line());
+    status.set_summary(status_line());
   }
 
   control::Response probe(const control::ProbeRequest& request) const {
@@ -155,12 +219,9 @@ class Daemon {
     return response;
   }
 
-  // The application goes first, so that nothing of it holds what is removed; then the reply, then the end.
+  // The applications go first, so that nothing of them holds what is removed; then the reply, then the end.
   ControlAnswer detach() {
-    app_->stop();
-    interfaces_.stop();  // its subscribers are the application
-    app_.reset();
-    pins_.reset();
+    end_applications();
     const Removal removal = remove_everything(config_.pin);
     control::Response response;
     for (const std::string& each : removal.removed) response.mutable_detach()->add_removed(each);
@@ -177,7 +238,6 @@ class Daemon {
   }
 
   const Config& config_;
-  const std::uint32_t abi_version_;
   const Clock::time_point started_ = Clock::now();
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_{loop_, SIGTERM, SIGINT};
@@ -186,7 +246,7 @@ class Daemon {
   Clock::time_point next_status_{};
   std::optional<Pins> pins_;
   InterfaceWatch interfaces_{loop_};
-  std::unique_ptr<App> app_;  // null before start() and once it ended
+  std::list<Running> running_;  // in the order of their start; empty before and once they ended
   ControlServer control_{loop_, [this](const control::Request& request) { return answer(request); }};
   MetricsServer metrics_{loop_,
                          [this](std::vector<prometheus::MetricFamily>& families) { collect(families); }};
@@ -195,10 +255,10 @@ class Daemon {
 
 }  // namespace
 
-int run_daemon(const Config& config, std::uint32_t abi_version, const AppFactory& make_app) {
+int run_daemon(const Config& config, const std::vector<Application>& applications) {
   std::signal(SIGPIPE, SIG_IGN);
-  Daemon daemon(config, abi_version);
-  return daemon.run(make_app);
+  Daemon daemon(config);
+  return daemon.run(applications);
 }
 
 }  // namespace bmc

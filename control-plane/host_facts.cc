@@ -216,7 +216,7 @@ InterfaceFacts interface_facts(const std::string& name, const std::string& pin_d
   read_xdp(facts);
   if (facts.xdp_program != 0 && !pin_directory.empty())
     facts.xdp_ours = is_our_program(facts.xdp_program, pin_directory + "/xdp/" + std::to_string(facts.index),
-                                    pin_directory + "/maps");
+                                    pin_directory);
   return facts;
 }
 

@@ -21,6 +21,7 @@ namespace bmc {
 namespace {
 
 constexpr const char* kVersionPin = "version";
+constexpr const char* kFolders[] = {"maps", "links", "xdp", "tc"};
 
 std::string next_of(const std::string& pin) { return pin + "_next"; }
 
@@ -138,6 +139,18 @@ std::vector<std::string> names_in(const std::string& directory) {
   return names;
 }
 
+std::vector<std::string> pin_directories(const std::string& root) {
+  std::vector<std::string> directories = {root};
+  for (const std::string& name : names_in(root)) {
+    struct stat status = {};
+    const std::string path = root + "/" + name;
+    if (std::ranges::find(kFolders, name) == std::end(kFolders) && ::stat(path.c_str(), &status) == 0 &&
+        S_ISDIR(status.st_mode))
+      directories.push_back(path);
+  }
+  return directories;
+}
+
 std::uint32_t pinned_program_id(const std::string& path) {
   const Fd program(bpf_obj_get(path.c_str()));
   if (!program) return 0;
@@ -145,7 +158,7 @@ std::uint32_t pinned_program_id(const std::string& path) {
   return id ? *id : 0;
 }
 
-bool uses_our_maps(int program_fd, const std::string& maps) {
+bool uses_our_maps(int program_fd, const std::string& root) {
   std::vector<__u32> used(64);
   bpf_prog_info info = {};
   info.nr_map_ids = static_cast<__u32>(used.size());
@@ -153,19 +166,22 @@ bool uses_our_maps(int program_fd, const std::string& maps) {
   __u32 bytes = sizeof info;
   if (bpf_obj_get_info_by_fd(program_fd, &info, &bytes) != 0) return false;
   used.resize(std::min<std::size_t>(info.nr_map_ids, used.size()));
-  for (const std::string& name : names_in(maps)) {
-    const Fd map(bpf_obj_get((maps + "/" + name).c_str()));
+  const auto is_used = [&](const std::string& pin) {
+    const Fd map(bpf_obj_get(pin.c_str()));
     const auto ours = map ? map_id(map.get()) : Result<std::uint32_t>(0u);
-    if (ours && std::find(used.begin(), used.end(), *ours) != used.end()) return true;
-  }
+    return ours && std::find(used.begin(), used.end(), *ours) != used.end();
+  };
+  for (const std::string& directory : pin_directories(root))
+    for (const std::string& name : names_in(directory + "/maps"))
+      if (is_used(directory + "/maps/" + name)) return true;
   return false;
 }
 
-bool is_our_program(std::uint32_t id, const std::string& pin, const std::string& maps) {
+bool is_our_program(std::uint32_t id, const std::string& pin, const std::string& root) {
   if (id == 0) return false;
   if (pinned_program_id(pin) == id || pinned_program_id(next_of(pin)) == id) return true;
   const Fd program(bpf_prog_get_fd_by_id(id));
-  return program && uses_our_maps(program.get(), maps);
+  return program && uses_our_maps(program.get(), root);
 }
 
 Result<void> announce_program(int fd, const std::string& pin) { return pin_over(fd, next_of(pin)); }
@@ -194,14 +210,31 @@ Result<Pins> Pins::open(const std::string& directory, std::uint32_t abi_version)
   auto lock = lock_pins(directory);
   if (!lock) return std::move(lock).error();
   Pins pins;
-  pins.directory_ = directory;
+  pins.directory_ = pins.root_ = directory;
   pins.lock_ = *std::move(lock);
-  pins.abi_version_ = abi_version;
-  pins.pinned_version_ = read_version(pins.path(kVersionPin));
-  for (const char* below : {"maps", "links", "xdp", "tc"})
-    if (Result<void> made = make_directory(pins.path(below)); !made) return made.error();
+  if (Result<void> prepared = pins.prepare(abi_version); !prepared) return prepared.error();
+  if (Result<void> made = pins.make_folder("xdp"); !made) return made.error();
   return pins;
 }
+
+Result<Pins> Pins::open_below(const std::string& application, std::uint32_t abi_version) const {
+  Pins pins;
+  pins.directory_ = path(application);
+  pins.root_ = directory_;
+  if (Result<void> made = make_folder(application); !made) return made.error();
+  if (Result<void> prepared = pins.prepare(abi_version); !prepared) return prepared.error();
+  return pins;
+}
+
+Result<void> Pins::prepare(std::uint32_t abi_version) {
+  abi_version_ = abi_version;
+  pinned_version_ = read_version(path(kVersionPin));
+  for (const char* below : {"maps", "links", "tc"})
+    if (Result<void> made = make_folder(below); !made) return made;
+  return {};
+}
+
+Result<void> Pins::make_folder(const std::string& name) const { return make_directory(path(name)); }
 
 Result<Pins::Adoption> Pins::adopt_maps(bpf_object& object) {
   why_.clear();

@@ -22,6 +22,13 @@ class Remover {
  public:
   explicit Remover(const std::string& directory) : directory_(directory) {}
 
+  // All that is one application's.
+  void application() {
+    programs("tc", detach_tc);
+    links();
+    maps();
+  }
+
   // Interfaces' programs of one kind: `kind` is the folder of their pins.
   void programs(const std::string& kind, Result<std::string> (*detach)(const std::string&, int)) {
     for (const std::string& name : names_in(directory_ + "/" + kind)) {
@@ -56,16 +63,38 @@ class Remover {
     if (!names.empty()) removal_.removed.push_back(std::to_string(names.size()) + " maps");
   }
 
+  // Of the root, once the applications below it are gone.
   void directories() {
     unlink(directory_ + "/version");
-    for (const char* below : {"/maps", "/links", "/xdp", "/tc", ""})
-      if (::rmdir((directory_ + below).c_str()) != 0 && errno != ENOENT)
-        note(Result<void>(errno_error("cannot remove " + directory_ + below)));
+    for (const char* below : {"/maps", "/links", "/xdp", "/tc", ""}) remove_folder(directory_ + below);
+  }
+
+  // Of an application below the root: its own kinds of pins, too.
+  void directories_below() {
+    for (const std::string& folder : names_in(directory_)) {
+      const std::string path = directory_ + "/" + folder;
+      if (folder == "version") continue;
+      for (const std::string& name : names_in(path))
+        if (folder != "tc" && folder != "links") unlink(path + "/" + name);
+      remove_folder(path);
+    }
+    unlink(directory_ + "/version");
+    remove_folder(directory_);
+  }
+
+  void add(Removal other) {
+    removal_.removed.insert(removal_.removed.end(), other.removed.begin(), other.removed.end());
+    if (!removal_.error) removal_.error = std::move(other.error);
   }
 
   Removal outcome() { return removal_; }
 
  private:
+  void remove_folder(const std::string& path) {
+    if (::rmdir(path.c_str()) != 0 && errno != ENOENT)
+      note(Result<void>(errno_error("cannot remove " + path)));
+  }
+
   void unlink(const std::string& path) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
       note(Result<void>(errno_error("cannot remove " + path)));
@@ -86,6 +115,13 @@ class Remover {
 
 }  // namespace
 
+Removal remove_application(const std::string& root, const std::string& directory) {
+  Remover remover(directory);
+  remover.application();
+  if (directory != root) remover.directories_below();
+  return remover.outcome();
+}
+
 Removal remove_everything(const std::string& directory) {
   struct stat status = {};
   if (::stat(directory.c_str(), &status) != 0) {
@@ -98,9 +134,9 @@ Removal remove_everything(const std::string& directory) {
   if (!lock) return {{}, lock.error()};
   Remover remover(directory);
   remover.programs("xdp", detach_xdp);
-  remover.programs("tc", detach_tc);
-  remover.links();
-  remover.maps();
+  for (const std::string& each : pin_directories(directory))
+    if (each != directory) remover.add(remove_application(directory, each));
+  remover.application();
   remover.directories();
   return remover.outcome();
 }

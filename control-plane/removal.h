@@ -23,6 +23,11 @@ struct Removal {
 // that (see may_use_dispatcher). Goes on after an error.
 Removal remove_everything(const std::string& directory);
 
+// The same for one application that shall no longer run, by the caller who holds the lock: TC programs, links
+// and what it pinned, `directory` itself only if it is not the root. The interfaces' XDP program is not its
+// own.
+Removal remove_application(const std::string& root, const std::string& directory);
+
 }  // namespace bmc
 
 #endif

@@ -6,6 +6,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "control-plane/attachment_record.h"
@@ -19,10 +20,14 @@ std::string pin_of(const std::string& directory, int ifindex) {
   return directory + "/tc/" + std::to_string(ifindex);
 }
 
-// The id of the program at our handle and priority; 0: none (or no clsact there).
-std::uint32_t program_in_our_place(int ifindex) {
+std::uint32_t place_of(const std::optional<AttachmentRecord>& record) {
+  return record && record->tc_place != 0 ? record->tc_place : kTcPlace;
+}
+
+// The id of the program at our place; 0: none (or no clsact there).
+std::uint32_t program_in_our_place(int ifindex, std::uint32_t place) {
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
-  LIBBPF_OPTS(bpf_tc_opts, options, .handle = kTcHandle, .priority = kTcPriority);
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = place, .priority = place);
   BpfComplaints ignored;  // libbpf complains of every "not there"
   return bpf_tc_query(&hook, &options) == 0 ? options.prog_id : 0;
 }
@@ -58,6 +63,16 @@ Result<void> remove_clsact_if_unused(int ifindex) {
   return {};
 }
 
+// Of an application that attached here before; the qdisc is then ours, not this one's, to remove.
+bool clsact_is_ours(const Pins& pins, int ifindex) {
+  return std::ranges::any_of(pin_directories(pins.root()), [&](const std::string& directory) {
+    const std::string pin = pin_of(directory, ifindex);
+    const auto record = read_record(pin);
+    return record && record->made_clsact != 0 && record->netns == current_netns() &&
+           is_our_program(program_in_our_place(ifindex, place_of(record)), pin, pins.root());
+  });
+}
+
 Error refused(const Interface& interface, int failed, const BpfComplaints& complaints) {
   Error error = errno_error("cannot attach to TC egress of " + interface.name, failed);
   if (error.code == EPERM) error.what += "; CAP_NET_ADMIN and CAP_BPF are needed";
@@ -72,15 +87,15 @@ Error refused(const Interface& interface, int failed, const BpfComplaints& compl
 
 }  // namespace
 
-Result<TcAttachment> TcAttachment::attach(Pins& pins, const Interface& interface,
-                                          const bpf_program& program) {
+Result<TcAttachment> TcAttachment::attach(Pins& pins, const Interface& interface, const bpf_program& program,
+                                          std::uint32_t place) {
   const std::string pin = pin_of(pins.directory(), interface.index);
-  const std::uint32_t present = program_in_our_place(interface.index);
-  if (present != 0 && !is_our_program(present, pin, pins.path("maps")))
+  const std::uint32_t present = program_in_our_place(interface.index, place);
+  if (present != 0 && !is_our_program(present, pin, pins.root()))
     return Error{EBUSY, "TC egress of " + interface.name + ": another program (id " +
                             std::to_string(present) +
                             ") is at our handle and priority; take it off: tc filter del dev " +
-                            interface.name + " egress pref " + std::to_string(kTcPriority)};
+                            interface.name + " egress pref " + std::to_string(place)};
   if (auto settled = settle_program(pin, present); !settled) return settled.error();
   BpfComplaints complaints;
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface.index, .attach_point = BPF_TC_EGRESS);
@@ -89,18 +104,18 @@ Result<TcAttachment> TcAttachment::attach(Pins& pins, const Interface& interface
 
   const auto id = bmc::program_id(bpf_program__fd(&program));
   if (!id) return id.error();
-  const auto before = read_record(pin);
   AttachmentRecord record;
   record.program_id = *id;
   record.netns = current_netns();
-  // The qdisc is ours if we made it now or, while our filter has hung on it ever since, then.
-  record.made_clsact = made == 0 || (present != 0 && before && before->made_clsact != 0) ? 1 : 0;
+  record.tc_place = place;
+  // The qdisc is ours if we made it now or, while a filter of ours has hung on it ever since, then.
+  record.made_clsact = made == 0 || clsact_is_ours(pins, interface.index) ? 1 : 0;
   std::strncpy(record.interface_name, interface.name.c_str(), sizeof record.interface_name - 1);
   if (auto written = write_record(pin, record); !written) return written.error();
 
   if (auto announced = announce_program(bpf_program__fd(&program), pin); !announced) return announced.error();
   LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = bpf_program__fd(&program), .flags = BPF_TC_F_REPLACE,
-              .handle = kTcHandle, .priority = kTcPriority);
+              .handle = place, .priority = place);
   if (const int failed = bpf_tc_attach(&hook, &options); failed != 0)
     return refused(interface, failed, complaints);
   if (auto settled = settle_program(pin, *id); !settled) return settled.error();
@@ -120,11 +135,12 @@ Result<void> TcAttachment::detach() {
 Result<std::string> detach_tc(const std::string& directory, int ifindex) {
   const std::string pin = pin_of(directory, ifindex);
   const auto record = read_record(pin);
-  const std::uint32_t present = program_in_our_place(ifindex);
+  const std::uint32_t place = place_of(record);
+  const std::uint32_t present = program_in_our_place(ifindex, place);
   std::string removed;
-  if (present != 0 && is_our_program(present, pin, directory + "/maps")) {
+  if (present != 0 && is_our_program(present, pin, directory)) {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
-    LIBBPF_OPTS(bpf_tc_opts, options, .handle = kTcHandle, .priority = kTcPriority);
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = place, .priority = place);
     BpfComplaints complaints;
     if (const int failed = bpf_tc_detach(&hook, &options); failed != 0 && failed != -ENOENT)
       return errno_error("cannot take our filter off TC egress of interface " + std::to_string(ifindex),

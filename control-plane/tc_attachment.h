@@ -15,16 +15,17 @@
 
 namespace bmc {
 
-// Where our filter sits; `tc filter show dev IFACE egress` shows both (the priority as "pref 2876").
-inline constexpr std::uint32_t kTcHandle = 0xb3c;
-inline constexpr std::uint32_t kTcPriority = 0xb3c;
+// Where the first application's filter sits, handle and priority in one; `tc filter show dev IFACE egress`
+// shows both (the priority as "pref 2876"). Further applications have places of their own.
+inline constexpr std::uint32_t kTcPlace = 0xb3c;
 
 // Destroying it leaves the filter attached and pinned.
 class TcAttachment {
  public:
   // `program` is loaded and of type sched_cls. Ours is replaced atomically; a filter of another's at our
-  // handle and priority is an error (EBUSY). The clsact qdisc is made where it is missing.
-  static Result<TcAttachment> attach(Pins& pins, const Interface& interface, const bpf_program& program);
+  // place is an error (EBUSY). The clsact qdisc is made where it is missing.
+  static Result<TcAttachment> attach(Pins& pins, const Interface& interface, const bpf_program& program,
+                                     std::uint32_t place = kTcPlace);
 
   // Removes our filter and its pin; the qdisc too if we made it and nobody else uses it.
   Result<void> detach();

@@ -51,8 +51,7 @@ Fd ours_behind_dispatcher(const Place& place, const std::string& directory, std:
     Fd program(bpf_obj_get((directory + "/" + name).c_str()));
     const auto id = program ? bmc::program_id(program.get()) : Result<std::uint32_t>(0u);
     if (!id || *id == 0 || *id == except) continue;
-    if (pinned_program_id(place.pin()) == *id || uses_our_maps(program.get(), place.pins + "/maps"))
-      return program;
+    if (pinned_program_id(place.pin()) == *id || uses_our_maps(program.get(), place.pins)) return program;
   }
   return {};
 }
@@ -70,7 +69,7 @@ Present look(const Place& place, std::uint32_t except = 0) {
   struct stat status = {};
   present.dispatcher = ::stat(directory.c_str(), &status) == 0;
   if (!present.dispatcher) {
-    if (present.at_hook != except && is_our_program(present.at_hook, place.pin(), place.pins + "/maps"))
+    if (present.at_hook != except && is_our_program(present.at_hook, place.pin(), place.pins))
       present.program_id = present.at_hook;
   } else if (const Fd ours = ours_behind_dispatcher(place, directory, except)) {
     const auto id = bmc::program_id(ours.get());
@@ -140,7 +139,7 @@ Attempt refused(int code, bool native, const Interface& interface, const Pins& p
   const XdpFailure failure{code < 0 ? -code : code, native, complaints.kernel_message(), complaints.tail(5)};
   return Attempt{
       {},
-      explain_xdp(failure, interface_facts(interface.name), host_facts(pins.directory())),
+      explain_xdp(failure, interface_facts(interface.name), host_facts(pins.root())),
       failure.code != EPERM && failure.code != ENODEV && failure.code != EBUSY && failure.code != EEXIST};
 }
 
@@ -152,7 +151,7 @@ Attempt attach_single(const Pins& pins, const Interface& interface, bool native,
   if (Result<void> loaded = load_object(*opened->object, image.program); !loaded)
     return failed_attempt(loaded.error());
   const int fd = bpf_program__fd(bpf_object__find_program_by_name(opened->object, image.program.c_str()));
-  const Place place{pins.directory(), interface.index};
+  const Place place{pins.root(), interface.index};
   if (Result<void> announced = announce_program(fd, place.pin()); !announced)
     return failed_attempt(announced.error());
   LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old.get());
@@ -193,8 +192,8 @@ Attempt attach_through_libxdp(const Pins& pins, const Interface& interface, bool
 }
 
 Attempt attach_fresh(const Pins& pins, const Interface& interface, bool native, const XdpImage& image) {
-  const Present present = look({pins.directory(), interface.index});
-  const HostFacts host = host_facts(pins.directory());
+  const Present present = look({pins.root(), interface.index});
+  const HostFacts host = host_facts(pins.root());
   if (!may_use_dispatcher(host)) {
     if (present.at_hook == 0) return attach_single(pins, interface, native, image, {});
     return refused(EBUSY, native, interface, pins, BpfComplaints());
@@ -207,9 +206,9 @@ Attempt attach_fresh(const Pins& pins, const Interface& interface, bool native, 
 }
 
 Attempt replace(const Pins& pins, const Interface& interface, const Present& present, const XdpImage& image) {
-  const Fd old = open_ours({pins.directory(), interface.index}, present);
+  const Fd old = open_ours({pins.root(), interface.index}, present);
   if (!present.dispatcher) return attach_single(pins, interface, present.native, image, old);
-  if (!may_use_dispatcher(host_facts(pins.directory())))
+  if (!may_use_dispatcher(host_facts(pins.root())))
     return failed_attempt(
         Error{EPERM, "the former XDP program of bmcd stands behind libxdp's dispatcher on " + interface.name +
                          ", which only CAP_SYS_ADMIN may change; start bmcd with it (see bmcd.service), or "
@@ -251,7 +250,7 @@ Attempt attach_anew(const Pins& pins, const Interface& interface, const Present&
   if (present.program_id != 0 && !mode_changes(present, mode))
     return replace(pins, interface, present, image);
   if (present.program_id != 0) {
-    auto removed = detach_xdp(pins.directory(), interface.index);
+    auto removed = detach_xdp(pins.root(), interface.index);
     if (!removed) return failed_attempt(std::move(removed).error());
   }
   Attempt attempt = attach_fresh(pins, interface, mode != XdpMode::kGeneric, image);
@@ -279,7 +278,7 @@ Result<void> record(const Place& place, const Interface& interface, int program_
 
 Result<XdpAttachment> XdpAttachment::attach(Pins& pins, const Interface& interface, XdpMode mode,
                                             const XdpImage& image) {
-  const Place place{pins.directory(), interface.index};
+  const Place place{pins.root(), interface.index};
   const auto opened = open_image(image);
   if (!opened) return opened.error();
   const std::uint64_t wanted = image_digest(image, *opened->object);
@@ -288,7 +287,7 @@ Result<XdpAttachment> XdpAttachment::attach(Pins& pins, const Interface& interfa
 
   XdpAttachment attachment;
   attachment.interface_ = interface;
-  attachment.pins_ = pins.directory();
+  attachment.pins_ = pins.root();
   Attempt attempt;
   if (is_unchanged(place, present, mode, wanted)) {
     attempt.program = open_ours(place, present);
@@ -309,7 +308,7 @@ Result<XdpAttachment> XdpAttachment::attach(Pins& pins, const Interface& interfa
   attachment.placement_.native = now.native;
   attachment.placement_.dispatcher = now.dispatcher;
   if (!now.dispatcher && attachment.placement_.note.empty())
-    attachment.placement_.note = why_no_dispatcher(host_facts(pins.directory()));
+    attachment.placement_.note = why_no_dispatcher(host_facts(pins.root()));
   return attachment;
 }
 

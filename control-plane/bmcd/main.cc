@@ -4,5 +4,9 @@
 #include "control-plane/commands.h"
 
 int main(int argc, char** argv) {
-  return bmc::run_command_line(argc, argv, bmc::cache::kAbiVersion, bmc::cache::make_cache_app);
+  const bmc::Application cache = {.folder = "",
+                                  .abi_version = bmc::cache::kAbiVersion,
+                                  .is_wanted = [](const bmc::Config& config) { return config.cache; },
+                                  .make = bmc::cache::make_cache_app};
+  return bmc::run_command_line(argc, argv, {cache});
 }

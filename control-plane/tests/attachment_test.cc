@@ -80,15 +80,15 @@ TEST_F(Attachments, TcDoesNotTakeAnothersPlace) {
   ASSERT_EQ(bpf_object__load(foreign->obj), 0);
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = veth.left().index, .attach_point = BPF_TC_EGRESS);
   ASSERT_EQ(bpf_tc_hook_create(&hook), 0);
-  LIBBPF_OPTS(bpf_tc_opts, other, .prog_fd = bpf_program__fd(foreign->progs.count_egress),
-              .handle = kTcHandle, .priority = kTcPriority);
+  LIBBPF_OPTS(bpf_tc_opts, other, .prog_fd = bpf_program__fd(foreign->progs.count_egress), .handle = kTcPlace,
+              .priority = kTcPlace);
   ASSERT_EQ(bpf_tc_attach(&hook, &other), 0);
   Host host(directory_.path(), 1);
   const auto attached = TcAttachment::attach(*host.pins(), veth.left(), *host.skeleton().progs.count_egress);
   ASSERT_FALSE(attached);
   EXPECT_EQ(attached.error().code, EBUSY);
   ASSERT_TRUE(detach_tc(directory_.path(), veth.left().index));
-  LIBBPF_OPTS(bpf_tc_opts, query, .handle = kTcHandle, .priority = kTcPriority);
+  LIBBPF_OPTS(bpf_tc_opts, query, .handle = kTcPlace, .priority = kTcPlace);
   EXPECT_EQ(bpf_tc_query(&hook, &query), 0);
 }
 

@@ -99,7 +99,9 @@ class CountingApp : public App {
 }  // namespace bmc
 
 int main(int argc, char** argv) {
-  return bmc::run_command_line(argc, argv, 1, [](const bmc::AppContext& context) {
+  const auto always = [](const bmc::Config&) { return true; };
+  const auto make = [](const bmc::AppContext& context) {
     return std::make_unique<bmc::CountingApp>(context);
-  });
+  };
+  return bmc::run_command_line(argc, argv, {{"", 1, always, make}});
 }
