@@ -30,6 +30,9 @@
 #define BROADCAST_GROUPS_MAX 16u /* replicas on one host, of one cluster or of several */
 #define BROADCAST_PEERS_MAX 16u  /* of a group: bits of a set of recipients; PAXOS_REPLICAS_MAX is 9 */
 
+/* Handle and priority of its filter at TC egress: behind the cache's, which only looks. */
+#define BROADCAST_TC_PLACE 0xb3du
+
 /* ---- How a datagram asks --------------------------------------------------------------------
  * SO_MARK of the socket: magic (8 bits) << 24 | group (8 bits) << 16 | 0.
  */

@@ -69,9 +69,9 @@ BroadcastProgram::~BroadcastProgram() {
   const Quiet quiet;
   for (const int index : attached_) {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index, .attach_point = BPF_TC_EGRESS);
-    LIBBPF_OPTS(bpf_tc_opts, place, .handle = kBroadcastTcHandle, .priority = kBroadcastTcPriority);
+    LIBBPF_OPTS(bpf_tc_opts, place, .handle = BROADCAST_TC_PLACE, .priority = BROADCAST_TC_PLACE);
     if (bpf_tc_query(&hook, &place) != 0 || place.prog_id != id_of(program())) continue;
-    LIBBPF_OPTS(bpf_tc_opts, taken, .handle = kBroadcastTcHandle, .priority = kBroadcastTcPriority);
+    LIBBPF_OPTS(bpf_tc_opts, taken, .handle = BROADCAST_TC_PLACE, .priority = BROADCAST_TC_PLACE);
     bpf_tc_detach(&hook, &taken);
   }
   paxos_broadcast__destroy(skeleton_);
@@ -85,8 +85,8 @@ Result<void> BroadcastProgram::attach(const std::string& interface) {
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index, .attach_point = BPF_TC_EGRESS);
   if (const int made = bpf_tc_hook_create(&hook); made != 0 && made != -EEXIST)
     return failed("cannot make a clsact qdisc on " + interface, made);
-  LIBBPF_OPTS(bpf_tc_opts, place, .prog_fd = program(), .handle = kBroadcastTcHandle,
-              .priority = kBroadcastTcPriority);
+  LIBBPF_OPTS(bpf_tc_opts, place, .prog_fd = program(), .handle = BROADCAST_TC_PLACE,
+              .priority = BROADCAST_TC_PLACE);
   if (const int refused = bpf_tc_attach(&hook, &place); refused != 0)
     return failed("cannot attach the broadcast program to TC egress of " + interface, refused);
   attached_.push_back(index);

@@ -16,10 +16,6 @@ struct paxos_broadcast;
 
 namespace bmc::paxos::fastpath {
 
-// Where the filter sits: behind the cache's, which only looks.
-inline constexpr std::uint32_t kBroadcastTcHandle = 0xb3d;
-inline constexpr std::uint32_t kBroadcastTcPriority = 0xb3d;
-
 class BroadcastProgram {
  public:
   static Result<BroadcastProgram> load();
