@@ -47,10 +47,10 @@ class App {
   // Programs, links and maps stay pinned and attached. May be called after a failed start(), and twice.
   virtual void stop() = 0;
 
-  // Answers a request of bmcctl: status, stats, get, invalidate, mode, audit, top (probe and detach are the
-  // daemon's). For `status` the daemon fills in its own fields afterwards. An Error becomes the reply's
-  // code and text; use ENOTSUP for a request the application does not know: then the next one is asked. Of
-  // status, stats and audit every application tells its part, and the parts are put together.
+  // Answers a request of bmcctl: status, stats, get, invalidate, mode, audit, top, paxos (probe and detach
+  // are the daemon's). For `status` the daemon fills in its own fields afterwards. An Error becomes the
+  // reply's code and text; use ENOTSUP for a request the application does not know: then the next one is
+  // asked. Of status, stats and audit every application tells its part, and the parts are put together.
   virtual Result<control::Response> control(const control::Request& request) = 0;
 
   // Appends the application's metrics as they are now.

@@ -68,7 +68,8 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
     control::Request request;
     if (!request.ParseFromString(body_)) return close("it sent no request of our protocol");
     if (server_ == nullptr) return;
-    const bool changes = request.has_invalidate() || request.has_mode() || request.has_detach();
+    const bool changes = request.has_invalidate() || request.has_mode() || request.has_detach() ||
+                         !request.paxos().offload().empty();
     spdlog::log(changes ? spdlog::level::info : spdlog::level::debug, "control: {} from pid {} uid {} gid {}",
                 kind_of(request), peer_.pid, peer_.uid, peer_.gid);
     ControlAnswer answer = server_->handler_(request);

@@ -194,6 +194,8 @@ class Daemon {
       if (!answer) answer.emplace();
       answer->MergeFrom(*response);
     }
+    if (!answer && request.has_paxos())
+      return Error{ENOTSUP, "bmcd helps no replicas of Paxos groups: paxos-allow is not configured"};
     if (!answer) return unknown;
     return *std::move(answer);
   }

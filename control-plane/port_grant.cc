@@ -14,8 +14,8 @@ namespace bmc {
 namespace {
 
 Error wrong(std::string_view text, const std::string& why) {
-  return Error{EINVAL,
-               "'" + std::string(text) + "': " + why + "; write uid=1000,ports=7400-7409 or user=NAME,ports=7400"};
+  return Error{EINVAL, "'" + std::string(text) + "': " + why +
+                           "; write uid=1000,ports=7400-7409 or user=NAME,ports=7400"};
 }
 
 Result<uid_t> uid_of(const std::string& name) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PortGrant: which user may have what from bmcd for which of his ports. Read by the configuration, used by the
-// application that it concerns.
+// PortGrant: which user may have what from bmcd for which of his ports. Read by the configuration, used by
+// the application that it concerns.
 #ifndef BMC_CONTROL_PLANE_PORT_GRANT_H
 #define BMC_CONTROL_PLANE_PORT_GRANT_H
 

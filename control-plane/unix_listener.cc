@@ -39,7 +39,8 @@ Result<void> clear_place(const UnixListener::Wanted& wanted, const sockaddr_un& 
   struct stat status = {};
   if (::lstat(wanted.path.c_str(), &status) != 0) return {};
   if (!S_ISSOCK(status.st_mode))
-    return Error{EEXIST, wanted.path + " is there and is no socket; remove it or use another " + wanted.option};
+    return Error{EEXIST,
+                 wanted.path + " is there and is no socket; remove it or use another " + wanted.option};
   if (is_alive(address, wanted.type))
     return Error{EADDRINUSE, "another bmcd listens on " + wanted.path + "; use another " + wanted.option};
   if (::unlink(wanted.path.c_str()) != 0) return errno_error("cannot remove the stale socket " + wanted.path);
@@ -58,8 +59,7 @@ Result<UnixListener> UnixListener::open(const Wanted& wanted) {
   if (!listener.socket_) return errno_error("cannot make a unix socket");
   // The mode must be right from the first moment.
   const mode_t before = ::umask(0777 & ~wanted.mode);
-  const int bound =
-      ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(sockaddr_un));
+  const int bound = ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(sockaddr_un));
   const int bind_error = errno;
   ::umask(before);
   if (bound != 0) return errno_error("cannot listen on " + wanted.path, bind_error);

@@ -25,8 +25,8 @@ class UnixListener {
   };
 
   UnixListener() = default;
-  // Makes the socket's directory (one level) if it is missing; takes the place of a socket that nobody listens on
-  // any more; EADDRINUSE if somebody does. While it works, no other thread may make files.
+  // Makes the socket's directory (one level) if it is missing; takes the place of a socket that nobody
+  // listens on any more; EADDRINUSE if somebody does. While it works, no other thread may make files.
   static Result<UnixListener> open(const Wanted& wanted);
 
   UnixListener(UnixListener&& other) noexcept { *this = std::move(other); }

@@ -25,7 +25,7 @@ struct Arguments {
   std::string socket = "/run/bmcd/control.sock";
   std::string pin = "/sys/fs/bpf/bmcd";
   bool json = false, all = false, version = false;
-  std::string key, mode;
+  std::string key, mode, offload, on_or_off;
   std::vector<std::string> ifaces;
   bmc::TopOptions top;
 
@@ -53,6 +53,19 @@ struct Arguments {
     probe->add_option("--pin", pin, "where bmcd will pin")->type_name("PATH")->capture_default_str();
     app.add_subcommand("audit", "what is exposed to whom, in plain words");
     add_top();
+    add_paxos();
+  }
+
+  void add_paxos() {
+    auto* command = app.add_subcommand("paxos",
+                                       "replicas that the kernel helps, and what is switched on; or switches "
+                                       "an offload, until bmcd restarts");
+    auto* which = command->add_option("offload", offload, "ack, quorum or broadcast; without one: only tell")
+                      ->check(CLI::IsMember({"ack", "quorum", "broadcast"}));
+    auto* to = command->add_option("on|off", on_or_off, "for every replica that wants it")
+                   ->check(CLI::IsMember({"on", "off"}));
+    which->needs(to);
+    to->needs(which);
   }
 
   void add_top() {
@@ -85,6 +98,8 @@ bmc::control::Request make_request(const Arguments& arguments, const std::string
   if (command == "mode") request.mutable_mode()->set_mode(parse_mode(arguments.mode));
   if (command == "detach") request.mutable_detach();
   if (command == "audit") request.mutable_audit();
+  if (command == "paxos") request.mutable_paxos()->set_offload(arguments.offload);
+  if (command == "paxos") request.mutable_paxos()->set_on(arguments.on_or_off == "on");
   if (command == "probe")
     for (const std::string& iface : arguments.ifaces) request.mutable_probe()->add_ifaces(iface);
   if (command == "probe") request.mutable_probe();

@@ -38,7 +38,9 @@ std::string printable(const std::string& bytes) {
 
 std::string show(const control::StatusReply& status) {
   std::string text = "bmcd " + status.version() + ", pid " + std::to_string(status.pid()) + ", up " +
-                     seconds(status.uptime_s()) + ", mode " + to_string(status.mode()) + "\n";
+                     seconds(status.uptime_s());
+  if (status.mode() != control::MODE_UNKNOWN) text += std::string(", mode ") + to_string(status.mode());
+  text += "\n";
   if (!status.summary().empty()) text += status.summary() + "\n";
   for (const auto& server : status.servers()) {
     text += "server  " + server.address() + "  " + server.state();
@@ -142,6 +144,37 @@ std::string show(const control::TopReply& top) {
   return text;
 }
 
+std::string words_of(const google::protobuf::RepeatedPtrField<std::string>& words) {
+  std::string text;
+  for (const std::string& each : words) text += (text.empty() ? "" : " ") + each;
+  return text.empty() ? "nothing" : text;
+}
+
+std::string show(const control::PaxosMember& member) {
+  std::string text = "replica  " + member.address() + "  pid " + std::to_string(member.pid()) + "  user " +
+                     std::to_string(member.uid()) + "  on: " + words_of(member.on());
+  if (member.wanted_size() != member.on_size()) text += " (wants " + words_of(member.wanted()) + ")";
+  text += member.accepts()  ? ", the kernel accepts"
+          : member.counts() ? ", the kernel counts"
+                            : ", the process does it all";
+  if (member.waiting() != 0) text += ", " + std::to_string(member.waiting()) + " accepted entries wait";
+  if (member.has_broadcast_group()) text += ", broadcast group " + std::to_string(member.broadcast_group());
+  if (member.shows_life()) text += ", looked " + seconds(member.alive_s_ago()) + " ago";
+  return text + "\n";
+}
+
+std::string show(const control::PaxosReply& paxos) {
+  std::string text;
+  for (const auto& each : paxos.switches())
+    text += padded(each.offload(), 11) + (each.on() ? "on" : "off") + "\n";
+  for (const auto& each : paxos.members()) text += show(each);
+  if (paxos.members().empty()) text += "no replica has joined\n";
+  for (const auto& each : paxos.counts())
+    text += padded(each.where(), 11) + padded(each.verdict(), 13) + padded(each.reason(), 15) +
+            std::to_string(each.packets()) + "\n";
+  return text;
+}
+
 }  // namespace
 
 const char* to_string(control::Mode mode) {
@@ -178,6 +211,8 @@ std::string show_text(const control::Response& response, const std::string& key)
       return show(response.audit());
     case control::Response::kTop:
       return show(response.top());
+    case control::Response::kPaxos:
+      return show(response.paxos());
     case control::Response::KIND_NOT_SET:
       break;
   }

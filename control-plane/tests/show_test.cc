@@ -75,6 +75,43 @@ TEST(Show, HotKeysAsATable) {
   EXPECT_TRUE(is_good(response));
 }
 
+TEST(Show, PaxosReplicasAndSwitches) {
+  control::Response response;
+  control::PaxosReply& paxos = *response.mutable_paxos();
+  auto* ack = paxos.add_switches();
+  ack->set_offload("ack");
+  ack->set_on(true);
+  paxos.add_switches()->set_offload("broadcast");
+  EXPECT_EQ(show_text(response, ""), "ack        on\nbroadcast  off\nno replica has joined\n");
+  auto* member = paxos.add_members();
+  member->set_address("10.0.0.1:7400");
+  member->set_uid(1000);
+  member->set_pid(4711);
+  member->add_wanted("ack");
+  member->add_wanted("broadcast");
+  member->add_on("ack");
+  member->set_accepts(true);
+  member->set_waiting(2);
+  member->set_shows_life(true);
+  member->set_alive_s_ago(0.25);
+  auto* count = paxos.add_counts();
+  count->set_where("accept");
+  count->set_verdict("tx");
+  count->set_reason("acked");
+  count->set_packets(12);
+  EXPECT_EQ(show_text(response, ""),
+            "ack        on\nbroadcast  off\n"
+            "replica  10.0.0.1:7400  pid 4711  user 1000  on: ack (wants ack broadcast), the kernel accepts, "
+            "2 accepted "
+            "entries wait, looked 0.2 s ago\n"
+            "accept     tx           acked          12\n");
+  const auto json = nlohmann::json::parse(show_json(response));
+  EXPECT_EQ(json["switches"][1]["on"], false);
+  EXPECT_EQ(json["members"][0]["on"], nlohmann::json({"ack"}));
+  EXPECT_EQ(json["counts"][0]["packets"], "12");
+  EXPECT_TRUE(is_good(response));
+}
+
 TEST(Show, ProbeEndsWithItsVerdict) {
   control::Response response;
   auto* check = response.mutable_probe()->add_checks();

@@ -13,8 +13,8 @@ using boost::asio::ip::address_v6;
 
 paxos_address to_words(const Endpoint& endpoint) {
   const address_v6 v6 = endpoint.address.is_v6() ? endpoint.address.to_v6()
-                                                 : boost::asio::ip::make_address_v6(boost::asio::ip::v4_mapped,
-                                                                                    endpoint.address.to_v4());
+                                                 : boost::asio::ip::make_address_v6(
+                                                       boost::asio::ip::v4_mapped, endpoint.address.to_v4());
   paxos_address address = {};
   const auto bytes = v6.to_bytes();
   std::memcpy(address.addr_be, bytes.data(), bytes.size());
@@ -33,8 +33,9 @@ Endpoint to_endpoint(const paxos_address& address) {
 
 std::string pin_name(const paxos_address& address) {
   char text[48];
-  std::snprintf(text, sizeof text, "%08x%08x%08x%08x_%u", ntohl(address.addr_be[0]), ntohl(address.addr_be[1]),
-                ntohl(address.addr_be[2]), ntohl(address.addr_be[3]), unsigned{ntohs(address.port_be)});
+  std::snprintf(text, sizeof text, "%08x%08x%08x%08x_%u", ntohl(address.addr_be[0]),
+                ntohl(address.addr_be[1]), ntohl(address.addr_be[2]), ntohl(address.addr_be[3]),
+                unsigned{ntohs(address.port_be)});
   return text;
 }
 

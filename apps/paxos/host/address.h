@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A replica's address as the maps' keys have it, and as C++, a person and a pin's name do. Used throughout host/.
+// A replica's address as the maps' keys have it, and as C++, a person and a pin's name do. Used throughout
+// host/.
 #ifndef BMC_PAXOS_HOST_ADDRESS_H
 #define BMC_PAXOS_HOST_ADDRESS_H
 
@@ -27,7 +28,9 @@ struct AddressOrder {
     return std::memcmp(&a, &b, sizeof a) < 0;
   }
 };
-inline bool same(const paxos_address& a, const paxos_address& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+inline bool same(const paxos_address& a, const paxos_address& b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
 
 }  // namespace bmc::paxos::host
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of the join socket; see admission.h. A peer may be hostile: what it shows is believed only as far as
-// the kernel vouches for it.
+// The rules of the join socket; see admission.h. A peer may be hostile: what it shows is believed only as far
+// as the kernel vouches for it.
 #include "apps/paxos/host/admission.h"
 
 #include <arpa/inet.h>
@@ -58,7 +58,8 @@ Result<void> check_namespace(int socket) {
   const auto its = option_of<std::uint64_t>(socket, SOL_SOCKET, SO_NETNS_COOKIE);
   if (!ours || !its) return errno_error("cannot find out the network namespace of the replica's socket");
   if (*ours != *its)
-    return Error{EXDEV, "the replica's socket is in another network namespace than bmcd; run both in the same"};
+    return Error{EXDEV,
+                 "the replica's socket is in another network namespace than bmcd; run both in the same"};
   return {};
 }
 
@@ -87,8 +88,10 @@ Result<void> check_kind(int socket) {
   const auto domain = option_of<int>(socket, SOL_SOCKET, SO_DOMAIN);
   const auto type = option_of<int>(socket, SOL_SOCKET, SO_TYPE);
   const auto protocol = option_of<int>(socket, SOL_SOCKET, SO_PROTOCOL);
-  const bool is_udp = (domain == AF_INET || domain == AF_INET6) && type == SOCK_DGRAM && protocol == IPPROTO_UDP;
-  if (!is_udp) return Error{ENOTSOCK, "the descriptor is no UDP socket: send the one that the replica receives by"};
+  const bool is_udp =
+      (domain == AF_INET || domain == AF_INET6) && type == SOCK_DGRAM && protocol == IPPROTO_UDP;
+  if (!is_udp)
+    return Error{ENOTSOCK, "the descriptor is no UDP socket: send the one that the replica receives by"};
   return {};
 }
 
@@ -122,7 +125,8 @@ Result<void> Admission::check(uid_t uid, const paxos_join_request& request, int 
                                     ", but its socket is bound to " + to_string(*bound)};
   // A socket may be bound to an address that is not there (IP_FREEBIND), or is no longer.
   if (!is_local_(wanted.address))
-    return Error{EADDRNOTAVAIL, "this host has no address " + wanted.address.to_string() + "; `ip addr` lists them"};
+    return Error{EADDRNOTAVAIL,
+                 "this host has no address " + wanted.address.to_string() + "; `ip addr` lists them"};
   return {};
 }
 

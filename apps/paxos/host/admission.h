@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Admission: whether a process that asks may have the kernel's help for the address it names. Owned by PaxosApp,
-// asked by JoinServer.
+// Admission: whether a process that asks may have the kernel's help for the address it names. Owned by
+// PaxosApp, asked by JoinServer.
 #ifndef BMC_PAXOS_HOST_ADMISSION_H
 #define BMC_PAXOS_HOST_ADMISSION_H
 
@@ -29,7 +29,8 @@ class Admission {
   bool knows(uid_t uid) const;
 
   // Whether the request makes sense, its user may have the port, and `socket` is a UDP socket of this network
-  // namespace that is bound to the address of replica[self], or to any address where that one is of this host.
+  // namespace that is bound to the address of replica[self], or to any address where that one is of this
+  // host.
   Result<void> check(uid_t uid, const paxos_join_request& request, int socket) const;
 
  private:

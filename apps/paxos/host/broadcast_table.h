@@ -21,8 +21,8 @@ class BroadcastTable {
   // Disables all that an earlier bmcd left.
   explicit BroadcastTable(MappedArray<broadcast_group> groups);
 
-  // A group of its own, disabled; nothing: all are taken. The one that was free longest, for a process that lost
-  // its number may still mark with it.
+  // A group of its own, disabled; nothing: all are taken. The one that was free longest, for a process that
+  // lost its number may still mark with it.
   std::optional<std::uint32_t> allot();
   void release(std::uint32_t group);
 

@@ -67,10 +67,12 @@ Result<void> GroupMaps::start(bool adopted) {
     if (Result<void> made = pins_.make_folder(folder); !made) return made;
   for (const std::string& name : names_in(pins_.path(kGroups))) {
     const auto address = from_pin_name(name);
-    Result<void> taken = adopted && address ? adopt(*address) : Result<void>(Error{ESTALE, "not of these maps"});
+    Result<void> taken =
+        adopted && address ? adopt(*address) : Result<void>(Error{ESTALE, "not of these maps"});
     if (taken) continue;
     if (adopted) spdlog::warn("the memory of replica {} is made anew: {}", name, taken.error().what);
-    for (const char* folder : {kGroups, kDoorbells}) ::unlink(pins_.path(std::string(folder) + "/" + name).c_str());
+    for (const char* folder : {kGroups, kDoorbells})
+      ::unlink(pins_.path(std::string(folder) + "/" + name).c_str());
   }
   // What the programs find and we do not hold could be frozen by nobody.
   for (const int map : {groups_fd_, doorbells_fd_})
@@ -92,7 +94,8 @@ Result<void> GroupMaps::adopt(const paxos_address& address) {
 // Pinned before the programs find it: what they use is known to whoever comes after a crash.
 Result<void> GroupMaps::make(const paxos_address& address) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
-  Fd group(bpf_map_create(BPF_MAP_TYPE_ARRAY, "paxos_group", sizeof(__u32), sizeof(paxos_group), 1, &options));
+  Fd group(
+      bpf_map_create(BPF_MAP_TYPE_ARRAY, "paxos_group", sizeof(__u32), sizeof(paxos_group), 1, &options));
   Fd doorbell(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "paxos_doorbell", 0, 0, PAXOS_DOORBELL_BYTES, nullptr));
   if (!group || !doorbell) return errno_error("cannot make the memory of a replica");
   if (Result<void> pinned = pin_over(doorbell.get(), pin(kDoorbells, address)); !pinned) return pinned;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GroupMaps: the memory of every replica address of this host, and its doorbell: made, pinned, found again, and
-// put where the programs look. Owned by PaxosApp.
+// GroupMaps: the memory of every replica address of this host, and its doorbell: made, pinned, found again,
+// and put where the programs look. Owned by PaxosApp.
 #ifndef BMC_PAXOS_HOST_GROUP_MAPS_H
 #define BMC_PAXOS_HOST_GROUP_MAPS_H
 
@@ -40,8 +40,8 @@ class GroupMaps {
   // Takes over what an earlier bmcd pinned, all of it frozen; or, if the maps above are new, forgets it.
   Result<void> start(bool adopted);
 
-  // The one of this address, or a new one. With no room left, one that nobody uses (`is_used`) and that was used
-  // longest ago goes; ENOSPC if there is none. Lent until the next call.
+  // The one of this address, or a new one. With no room left, one that nobody uses (`is_used`) and that was
+  // used longest ago goes; ENOSPC if there is none. Lent until the next call.
   Result<GroupMap*> find_or_make(const paxos_address& address,
                                  const std::function<bool(const paxos_address&)>& is_used);
 

@@ -28,7 +28,8 @@ Result<JoinMessage> receive_join(int connection);
 bool discard_message(int connection);
 
 // EAGAIN: the peer does not read.
-Result<void> send_reply(int connection, const paxos_join_reply& reply, const std::vector<int>& descriptors = {});
+Result<void> send_reply(int connection, const paxos_join_reply& reply,
+                        const std::vector<int>& descriptors = {});
 
 // Without text and offloads.
 paxos_join_reply blank_reply();

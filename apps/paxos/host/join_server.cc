@@ -71,7 +71,7 @@ class JoinServer::Session : public std::enable_shared_from_this<Session> {
   }
 
   void limit_time() {
-    timer_.expires_after(kAnswerLimit);
+    timer_.expires_after(server_->answer_limit_);
     timer_.async_wait([self = shared_from_this()](const error_code& failed) {
       if (!failed) self->end();
     });
@@ -83,7 +83,8 @@ class JoinServer::Session : public std::enable_shared_from_this<Session> {
     auto message = receive_join(socket_.native_handle());
     if (!message && message.error().code == EAGAIN) return wait();
     if (!message && (message.error().code == ESHUTDOWN || message.error().code == ECONNRESET)) return end();
-    if (member_) return refuse(Error{EPROTO, "the replica has joined already; it asks once for each connection"});
+    if (member_)
+      return refuse(Error{EPROTO, "the replica has joined already; it asks once for each connection"});
     if (!message) return refuse(message.error());
     if (Result<void> joined = join(*message); !joined) return refuse(joined.error());
     timer_.cancel();
@@ -106,7 +107,8 @@ class JoinServer::Session : public std::enable_shared_from_this<Session> {
     member_ = applicant.address();
     granted_ = grant->reply;
     ++server_->granted_;
-    spdlog::info("replica {} of pid {}, user {}, has joined", to_string(to_endpoint(*member_)), peer_.pid, peer_.uid);
+    spdlog::info("replica {} of pid {}, user {}, has joined", to_string(to_endpoint(*member_)), peer_.pid,
+                 peer_.uid);
     return send_reply(socket_.native_handle(), grant->reply, grant->descriptors);
   }
 
@@ -139,8 +141,14 @@ class JoinServer::Session : public std::enable_shared_from_this<Session> {
   paxos_join_reply granted_ = {};  // only with member_
 };
 
-JoinServer::JoinServer(boost::asio::io_context& loop, const Admission& admission, Membership& membership)
-    : loop_(loop), admission_(admission), membership_(membership), acceptor_(loop), retry_(loop) {}
+JoinServer::JoinServer(boost::asio::io_context& loop, const Admission& admission, Membership& membership,
+                       std::chrono::milliseconds answer_limit)
+    : loop_(loop),
+      admission_(admission),
+      membership_(membership),
+      answer_limit_(answer_limit),
+      acceptor_(loop),
+      retry_(loop) {}
 
 JoinServer::~JoinServer() { stop(); }
 

@@ -48,16 +48,19 @@ class Membership {
   virtual void leave(const paxos_address& address) = 0;
 };
 
-// Whatever a peer does costs at most its own connection, and other users nothing: a request of the wrong form or
-// none within kAnswerLimit, a second one, not reading what it is told, more connections than a user may have.
+// Whatever a peer does costs at most its own connection, and other users nothing: a request of the wrong form
+// or none within kAnswerLimit, a second one, not reading what it is told, more connections than a user may
+// have.
 class JoinServer {
  public:
   static constexpr std::size_t kConnectionsPerUser = 64;
-  static constexpr std::size_t kConnectionsOfStrangers = 16;  // of all users together to whom nothing is allowed
-  static constexpr std::chrono::seconds kAnswerLimit{5};      // for a request, and to read a refusal
+  static constexpr std::size_t kConnectionsOfStrangers =
+      16;                                                 // of all users together to whom nothing is allowed
+  static constexpr std::chrono::seconds kAnswerLimit{5};  // for a request, and to read a refusal
 
   // All outlive it.
-  JoinServer(boost::asio::io_context& loop, const Admission& admission, Membership& membership);
+  JoinServer(boost::asio::io_context& loop, const Admission& admission, Membership& membership,
+             std::chrono::milliseconds answer_limit = kAnswerLimit);
   ~JoinServer();
   JoinServer(const JoinServer&) = delete;
   JoinServer& operator=(const JoinServer&) = delete;
@@ -85,6 +88,7 @@ class JoinServer {
   boost::asio::io_context& loop_;
   const Admission& admission_;
   Membership& membership_;
+  const std::chrono::milliseconds answer_limit_;
   UnixListener listener_;
   boost::asio::posix::stream_descriptor acceptor_;
   boost::asio::steady_timer retry_;

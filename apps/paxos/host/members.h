@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Members: the replicas that have joined, what each was given, and the switches that hold for all of them. Owned
-// by PaxosApp; the programs' memory behind them is GroupMaps' and BroadcastTable's.
+// Members: the replicas that have joined, what each was given, and the switches that hold for all of them.
+// Owned by PaxosApp; the programs' memory behind them is GroupMaps' and BroadcastTable's.
 #ifndef BMC_PAXOS_HOST_MEMBERS_H
 #define BMC_PAXOS_HOST_MEMBERS_H
 
@@ -39,8 +39,10 @@ class Members : public Membership {
   // The gates are frozen and the broadcast group is disabled when it returns.
   void leave(const paxos_address& address) override;
 
-  // What is switched on: of every member, what it wants of that is on from now on. Whose it changes for, is told.
-  void set_switches(std::uint32_t offloads, const std::function<void(const paxos_address&, std::uint32_t)>& tell);
+  // What is switched on: of every member, what it wants of that is on from now on. Whose it changes for, is
+  // told.
+  void set_switches(std::uint32_t offloads,
+                    const std::function<void(const paxos_address&, std::uint32_t)>& tell);
   std::uint32_t switches() const { return switches_; }
 
   // Of those it wants.

@@ -10,6 +10,7 @@
 
 #include "apps/paxos/host/members.h"
 #include "apps/paxos/host/programs.h"
+#include "apps/paxos/host/reports.h"
 #include "control-plane/bpf_object.h"
 #include "control-plane/lifetime.h"
 
@@ -38,7 +39,8 @@ class PaxosApp::Running {
       : context_(context),
         xdp_(xdp),
         programs_(context.pins, context.config),
-        admission_(context.config.paxos_allow, [this](const auto& address) { return interface_of(address) != nullptr; }) {}
+        admission_(context.config.paxos_allow,
+                   [this](const auto& address) { return interface_of(address) != nullptr; }) {}
 
   ~Running() { stop(); }
 
@@ -53,7 +55,8 @@ class PaxosApp::Running {
                      [this](const paxos_address& address) { return shortcoming(address); });
     if (Result<void> attached = attach_interfaces(); !attached) return attached;
     if (Result<void> allowed = allow_route_lookups(); !allowed)
-      spdlog::warn("{}: the broadcast offload reaches nobody, and replicas send by themselves", allowed.error().what);
+      spdlog::warn("{}: the broadcast offload reaches nobody, and replicas send by themselves",
+                   allowed.error().what);
     context_.interfaces.subscribe(
         life_.guard([this](const InterfaceEvent& event) { interface_changed(event); }));
     server_.emplace(context_.loop, admission_, *members_);
@@ -71,17 +74,26 @@ class PaxosApp::Running {
   }
 
   const bpf_object& object() const { return programs_.object(); }
+  PaxosView view() const { return {programs_, *maps_, *members_, *server_}; }
 
   // The programs stop at once; a replica that learns of it later only finds nothing done for it meanwhile.
   void set_switches(std::uint32_t offloads) {
     programs_.set_offloads(offloads);
-    members_->set_switches(offloads, [this](const paxos_address& address, std::uint32_t now) {
-      server_->tell(address, now);
-    });
+    members_->set_switches(
+        offloads, [this](const paxos_address& address, std::uint32_t now) { server_->tell(address, now); });
+  }
+
+  // Of one offload, by its name.
+  Result<void> set_switch(const control::PaxosRequest& request) {
+    const auto bit = offload_named(request.offload());
+    if (!bit) return bit.error();
+    set_switches(request.on() ? members_->switches() | *bit : members_->switches() & ~*bit);
+    spdlog::info("Paxos: {} is switched {}", request.offload(), request.on() ? "on" : "off");
+    return {};
   }
 
   std::string status_line() const {
-    const std::size_t count = members_ ? members_->all().size() : 0;
+    const std::size_t count = members_->all().size();
     return "helping " + std::to_string(count) + (count == 1 ? " replica" : " replicas");
   }
 
@@ -100,7 +112,8 @@ class PaxosApp::Running {
   std::string shortcoming(const paxos_address& address) const {
     const Interface* interface = interface_of(to_endpoint(address).address);
     if (interface == nullptr || is_served(interface->name)) return {};
-    return "bmcd is not attached to " + interface->name + ", which has this replica's address: add it to iface";
+    return "bmcd is not attached to " + interface->name +
+           ", which has this replica's address: add it to iface";
   }
 
   Result<void> attach(const Interface& interface) {
@@ -152,12 +165,23 @@ Result<void> PaxosApp::start() {
 
 void PaxosApp::stop() { running_.reset(); }
 
-Result<control::Response> PaxosApp::control(const control::Request&) {
+Result<control::Response> PaxosApp::control(const control::Request& request) {
   if (!running_) return Error{ESHUTDOWN, "Paxos is not running"};
-  return Error{ENOTSUP, "Paxos does not know this request"};
+  control::Response response;
+  if (request.has_status()) {
+    describe_status(running_->view(), *response.mutable_status());
+    return response;
+  }
+  if (!request.has_paxos()) return Error{ENOTSUP, "Paxos does not know this request"};
+  if (!request.paxos().offload().empty())
+    if (Result<void> set = running_->set_switch(request.paxos()); !set) return set.error();
+  describe_paxos(running_->view(), *response.mutable_paxos());
+  return response;
 }
 
-void PaxosApp::collect(std::vector<prometheus::MetricFamily>&) {}
+void PaxosApp::collect(std::vector<prometheus::MetricFamily>& families) {
+  if (running_) collect_paxos(running_->view(), families);
+}
 
 std::string PaxosApp::status_line() { return running_ ? running_->status_line() : "stopped"; }
 

@@ -19,8 +19,8 @@ namespace {
 
 constexpr const char* kXdpProgram = "paxos_fast";
 
-// What an earlier bmcd's programs must not find any more, if its maps do not fit: with a zeroed control map they
-// begin nothing, and the kernel removes a map from a map of maps once no program looks at it.
+// What an earlier bmcd's programs must not find any more, if its maps do not fit: with a zeroed control map
+// they begin nothing, and the kernel removes a map from a map of maps once no program looks at it.
 constexpr const char* kRetired[] = {"paxos_control", "paxos_groups", "broadcast_groups"};
 
 Result<void> retire(int map) {
@@ -87,8 +87,9 @@ Result<void> Programs::load() {
   control_ = *std::move(control);
   set_offloads(0);
   __atomic_store_n(&control_[0].abi_version, PAXOS_FAST_ABI_VERSION, __ATOMIC_SEQ_CST);
-  // From now on nobody but the program writes there. (A descriptor to read only cannot be mapped.)
-  if (bpf_map_freeze(broadcast_reports()) != 0 && errno != EBUSY)
+  // From now on nobody but the program writes there. (A descriptor to read only cannot be mapped.) What is
+  // pinned is frozen already.
+  if (!adopted_ && bpf_map_freeze(broadcast_reports()) != 0)
     return errno_error("cannot freeze the reports of the broadcast program");
   return pins_.pin_maps(object);
 }
@@ -130,7 +131,8 @@ Result<OpenedObject> Programs::open_xdp() const {
 }
 
 Result<void> Programs::attach(const Interface& interface, bool with_xdp) {
-  auto tc = TcAttachment::attach(pins_, interface, *objects_->host->progs.paxos_broadcast, BROADCAST_TC_PLACE);
+  auto tc =
+      TcAttachment::attach(pins_, interface, *objects_->host->progs.paxos_broadcast, BROADCAST_TC_PLACE);
   if (!tc) return std::move(tc).error();
   tc_.insert_or_assign(interface.index, *std::move(tc));
   if (!with_xdp) return {};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs: the Paxos programs and their maps, from the embedded objects into the kernel, and the attachments.
-// Owned by PaxosApp.
+// Programs: the Paxos programs and their maps, from the embedded objects into the kernel, and the
+// attachments. Owned by PaxosApp.
 #ifndef BMC_PAXOS_HOST_PROGRAMS_H
 #define BMC_PAXOS_HOST_PROGRAMS_H
 
@@ -34,8 +34,8 @@ class Programs {
   Programs(const Programs&) = delete;
   Programs& operator=(const Programs&) = delete;
 
-  // All maps, those of an earlier bmcd where they fit, and the program of TC. What ran on maps that do not fit
-  // decides nothing any more when this returns. The offloads are off.
+  // All maps, those of an earlier bmcd where they fit, and the program of TC. What ran on maps that do not
+  // fit decides nothing any more when this returns. The offloads are off.
   Result<void> load();
   // Whether the maps are an earlier bmcd's; after load().
   bool adopted() const { return adopted_; }
@@ -78,7 +78,8 @@ class Programs {
   std::map<int, XdpAttachment> xdp_;  // by interface index
 };
 
-// Routes can be asked for by a program only where forwarding is on at lo; packets from outside never arrive there.
+// Routes can be asked for by a program only where forwarding is on at lo; packets from outside never arrive
+// there.
 Result<void> allow_route_lookups();
 
 }  // namespace bmc::paxos::host

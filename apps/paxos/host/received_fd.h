@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ReceivedFd: owner of a descriptor that an unprivileged process sent us. Used for the messages of the join socket.
+// ReceivedFd: owner of a descriptor that an unprivileged process sent us. Used for the messages of the join
+// socket.
 #ifndef BMC_PAXOS_HOST_RECEIVED_FD_H
 #define BMC_PAXOS_HOST_RECEIVED_FD_H
 
@@ -11,8 +12,8 @@
 
 namespace bmc::paxos::host {
 
-// To close a file can take as long as its file system likes, and that may be the sender's own (FUSE); a socket is
-// closed at once. So what is no socket is closed by a thread of its own.
+// To close a file can take as long as its file system likes, and that may be the sender's own (FUSE); a
+// socket is closed at once. So what is no socket is closed by a thread of its own.
 class ReceivedFd {
  public:
   ReceivedFd() = default;
