@@ -25,10 +25,9 @@ struct Name {
 };
 
 const std::array<Name, PAXOS_FAST_COUNTER_COUNT>& fast_names() {
-  static constexpr std::array<Name, PAXOS_FAST_COUNTER_COUNT> kNames = {{
-      {"", "", ""},
+  static constexpr std::array<Name, PAXOS_FAST_COUNTER_COUNT> kNames = {{{"", "", ""},
 #define PAXOS_FAST_NAME(name, where, verdict, reason, text) {where, verdict, reason},
-      PAXOS_FAST_COUNTERS(PAXOS_FAST_NAME)
+                                                                         PAXOS_FAST_COUNTERS(PAXOS_FAST_NAME)
 #undef PAXOS_FAST_NAME
   }};
   return kNames;
@@ -123,7 +122,8 @@ void describe_paxos(const PaxosView& view, control::PaxosReply& reply) {
 }
 
 void describe_status(const PaxosView& view, control::StatusReply& status) {
-  const auto add = [&](const char* hook, const std::string& target, const std::string& how, std::uint32_t id) {
+  const auto add = [&](const char* hook, const std::string& target, const std::string& how,
+                       std::uint32_t id) {
     control::Attachment& attachment = *status.add_attachments();
     attachment.set_hook(hook);
     attachment.set_target(target);
@@ -141,7 +141,8 @@ void describe_status(const PaxosView& view, control::StatusReply& status) {
 
 void collect_paxos(const PaxosView& view, std::vector<prometheus::MetricFamily>& families) {
   FamilyBuilder packets(families, "bmcd_paxos_packets_total",
-                        "Every decision of the Paxos programs, by place, verdict and reason", MetricType::Counter);
+                        "Every decision of the Paxos programs, by place, verdict and reason",
+                        MetricType::Counter);
   for_each_count(view.programs, [&](const Name& name, std::uint64_t count) {
     packets.add(count, {{"where", name.where}, {"verdict", name.verdict}, {"reason", name.reason}});
   });

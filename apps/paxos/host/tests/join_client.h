@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The replica's end of the join socket, in small, with every way to be wrong. Used by tests of host/ and by the
-// program that joins in the tests among namespaces.
+// The replica's end of the join socket, in small, with every way to be wrong. Used by tests of host/ and by
+// the program that joins in the tests among namespaces.
 #ifndef BMC_PAXOS_HOST_TESTS_JOIN_CLIENT_H
 #define BMC_PAXOS_HOST_TESTS_JOIN_CLIENT_H
 
@@ -65,7 +65,8 @@ struct Answer {
 
 class JoinClient {
  public:
-  explicit JoinClient(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) {
+  explicit JoinClient(const std::string& path)
+      : socket_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) {
     sockaddr_un name = {};
     name.sun_family = AF_UNIX;
     path.copy(name.sun_path, sizeof name.sun_path - 1);
@@ -106,7 +107,8 @@ class JoinClient {
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    if (::recvmsg(get(), &message, flags | MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(sizeof answer.reply)) return {};
+    if (::recvmsg(get(), &message, flags | MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(sizeof answer.reply))
+      return {};
     for (cmsghdr* each = CMSG_FIRSTHDR(&message); each != nullptr; each = CMSG_NXTHDR(&message, each))
       for (std::size_t i = 0; i < (each->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
         int fd = -1;

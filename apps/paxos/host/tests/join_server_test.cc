@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The join socket with real connections: who is admitted, and what a hostile process can do, which is nothing.
+// The join socket with real connections: who is admitted, and what a hostile process can do, which is
+// nothing.
 #include "apps/paxos/host/join_server.h"
 
 #include <gtest/gtest.h>
@@ -156,7 +157,8 @@ TEST_F(JoinServerTest, WrongRequestsAreRefusedWithASentence) {
       {"another without address", [](auto& r) { r.replica[1] = {}; }, EINVAL, "address of replica 1"},
       {"another without port", [](auto& r) { r.replica[1].port_be = 0; }, EINVAL, "address of replica 1"},
       {"one more address", [](auto& r) { r.replica[2] = r.replica[1]; }, EINVAL, "address of replica 2"},
-      {"another port", [](auto& r) { r.replica[0].port_be++; }, EADDRNOTAVAIL, "its socket is bound to 127.0.0.1:"},
+      {"another port", [](auto& r) { r.replica[0].port_be++; }, EADDRNOTAVAIL,
+       "its socket is bound to 127.0.0.1:"},
       {"another address", [](auto& r) { r.self = 1; }, EADDRNOTAVAIL, "replica 1 is at 127.0.0.2:7400"},
   };
   for (const Wrong& wrong : all) {
@@ -222,7 +224,8 @@ TEST_F(JoinServerTest, ASocketAtAnyAddressWillDoWhereTheHostHasTheReplicas) {
     return answer_to(client);
   };
   EXPECT_EQ(answer_for(asked)->reply.error, 0);
-  EXPECT_EQ(answer_for(request_of({address_of("::1", port_)}))->reply.error, EADDRNOTAVAIL) << "it hears only IPv4";
+  EXPECT_EQ(answer_for(request_of({address_of("::1", port_)}))->reply.error, EADDRNOTAVAIL)
+      << "it hears only IPv4";
   is_local_ = false;
   const auto answer = answer_for(asked);
   EXPECT_EQ(answer->reply.error, EADDRNOTAVAIL);
@@ -357,8 +360,9 @@ TEST(PaxosAddress, NamesOfPinsLeadBack) {
     EXPECT_EQ(to_endpoint(address).address.to_string(), ip);
     EXPECT_TRUE(same(to_words(to_endpoint(address)), address));
   }
-  for (const char* name : {"", "x", "20010db8000000000000000000000001", "20010db8000000000000000000000001_74000",
-                           "20010db8000000000000000000000001_7400x", "20010DB8000000000000000000000001_7400"})
+  for (const char* name :
+       {"", "x", "20010db8000000000000000000000001", "20010db8000000000000000000000001_74000",
+        "20010db8000000000000000000000001_7400x", "20010DB8000000000000000000000001_7400"})
     EXPECT_FALSE(from_pin_name(name)) << name;
 }
 

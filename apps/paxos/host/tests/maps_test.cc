@@ -124,7 +124,9 @@ TEST_F(PaxosMapsTest, AKillBetweenPinAndEntryIsMended) {
 
 TEST_F(PaxosMapsTest, WithoutRoomTheOneLongestUnusedGoes) {
   Life life(directory_.path());
-  const auto numbered = [](std::uint16_t i) { return address_of("10.0.0.1", static_cast<std::uint16_t>(1000 + i)); };
+  const auto numbered = [](std::uint16_t i) {
+    return address_of("10.0.0.1", static_cast<std::uint16_t>(1000 + i));
+  };
   for (std::uint16_t i = 0; i < PAXOS_ADDRESSES_MAX; i++) life.map(numbered(i));
   const auto first_is_used = [&](const paxos_address& each) { return same(each, numbered(0)); };
   ASSERT_TRUE(life.maps->find_or_make(kOne, first_is_used));
@@ -174,7 +176,8 @@ class PaxosMembersTest : public PaxosMapsTest {
   }
 
   Result<Grant> join(const paxos_address& address, std::uint32_t wanted = PAXOS_OFFLOADS_ALL) {
-    return members_.join({{4711, 0, 0}, request_of({address, address_of("10.0.0.9", 1)}, 0, wanted), udp_.get()});
+    return members_.join(
+        {{4711, 0, 0}, request_of({address, address_of("10.0.0.9", 1)}, 0, wanted), udp_.get()});
   }
   std::uint32_t mark() const {
     std::uint32_t value = 0;
@@ -186,9 +189,8 @@ class PaxosMembersTest : public PaxosMapsTest {
   Life life_;
   Members members_;
   std::vector<std::pair<std::uint16_t, std::uint32_t>> told_;
-  std::function<void(const paxos_address&, std::uint32_t)> tell_ = [this](const auto& address, std::uint32_t now) {
-    told_.emplace_back(ntohs(address.port_be), now);
-  };
+  std::function<void(const paxos_address&, std::uint32_t)> tell_ =
+      [this](const auto& address, std::uint32_t now) { told_.emplace_back(ntohs(address.port_be), now); };
   std::uint16_t port_ = 0;
   Fd udp_ = test::udp_socket("127.0.0.1", port_);
 };
@@ -229,7 +231,8 @@ TEST_F(PaxosMembersTest, SwitchesReachThoseWhomTheyConcern) {
   members_.set_switches(PAXOS_OFFLOAD_QUORUM | PAXOS_OFFLOAD_ACK, tell_);
   EXPECT_TRUE(told_.empty());
   members_.set_switches(PAXOS_OFFLOAD_BROADCAST, tell_);
-  EXPECT_EQ(told_, (std::vector<std::pair<std::uint16_t, std::uint32_t>>{{1, 0}, {2, PAXOS_OFFLOAD_BROADCAST}}));
+  EXPECT_EQ(told_,
+            (std::vector<std::pair<std::uint16_t, std::uint32_t>>{{1, 0}, {2, PAXOS_OFFLOAD_BROADCAST}}));
   EXPECT_EQ(life_.groups[0].version, BROADCAST_ABI_VERSION);
 }
 
