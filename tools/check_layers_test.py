@@ -31,6 +31,9 @@ PAXOS_ABI = {"apps/paxos/abi/paxos_wire.h": DUAL}
 LIB = {"xdp/lib/packet.bpf.h": DUAL}
 CACHE_STEP = {"xdp/get.bpf.h": GPL + include("apps/memcached-cache/abi/cache_abi.h"), **CACHE_ABI}
 PAXOS_STEP = {"xdp/ack.bpf.h": GPL + include("apps/paxos/abi/paxos_wire.h"), **PAXOS_ABI}
+CACHE_WAY = {"xdp/cache/get.bpf.h": GPL + include("apps/memcached-cache/abi/cache_abi.h"), **CACHE_ABI}
+PAXOS_WAY = {"xdp/paxos/fast.bpf.h": GPL + include("apps/paxos/abi/paxos_wire.h"), **PAXOS_ABI}
+BOTH_WAYS = GPL + include("xdp/cache/get.bpf.h") + include("xdp/paxos/fast.bpf.h")
 TEST_HELPER = {"apps/memcached-cache/tests/builder.h": APACHE}
 
 
@@ -56,6 +59,14 @@ CASES = [
      one("xdp/a.bpf.h", GPL, ABI, CACHE_ABI), "kernel code includes kernel code"),
     ("steps_mixed", {**CACHE_STEP, **PAXOS_STEP, "xdp/main.bpf.c": GPL + include("xdp/get.bpf.h") + include("xdp/ack.bpf.h")},
      {**CACHE_STEP, **PAXOS_STEP, "xdp/main.bpf.c": GPL + include("xdp/get.bpf.h")}, "reaches both apps"),
+    ("only_one_program_is_composed", {**CACHE_WAY, **PAXOS_WAY, "xdp/cache_and_more.bpf.c": BOTH_WAYS},
+     {**CACHE_WAY, **PAXOS_WAY, "xdp/cache_and_paxos.bpf.c": BOTH_WAYS}, "reaches both apps"),
+    ("composed_of_mixed_steps", {**CACHE_WAY, **PAXOS_WAY, "xdp/cache/get.bpf.h": BOTH_WAYS.replace("cache/get", "cache/a"),
+                                 "xdp/cache/a.bpf.h": GPL + include(ABI), "xdp/cache_and_paxos.bpf.c": BOTH_WAYS},
+     {**CACHE_WAY, **PAXOS_WAY, "xdp/cache_and_paxos.bpf.c": BOTH_WAYS}, "xdp/cache/get.bpf.h:1: reaches both apps"),
+    ("composed_has_steps_of_its_own", {**CACHE_STEP, **PAXOS_WAY,
+                                       "xdp/cache_and_paxos.bpf.c": BOTH_WAYS.replace("cache/get", "get")},
+     {**CACHE_WAY, **PAXOS_WAY, "xdp/cache_and_paxos.bpf.c": BOTH_WAYS}, "each app's whole way"),
     ("generic_knows_cache", one("control-plane/a.h", APACHE, ABI, CACHE_ABI),
      one("control-plane/bmcd/a.h", APACHE, ABI, CACHE_ABI), "neither the apps nor the daemon"),
     ("generic_knows_paxos", one("control-plane/a.cc", APACHE, "apps/paxos/abi/paxos_wire.h", PAXOS_ABI),

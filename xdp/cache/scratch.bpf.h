@@ -106,11 +106,6 @@ static __always_inline struct scratch *scratch_get(void)
 	return bpf_map_lookup_elem(&scratches, &zero);
 }
 
-static __always_inline struct cursor frame_of(const struct xdp_md *ctx)
-{
-	return (struct cursor){(const __u8 *)(long)ctx->data, (const __u8 *)(long)ctx->data_end};
-}
-
 /* Loads before it are done before loads after it. */
 static __always_inline void read_barrier(struct scratch *scratch)
 {

@@ -89,6 +89,15 @@ static __always_inline __u32 masked(__u32 value, __u32 mask)
 	return opaque(value) & mask;
 }
 
+#ifdef __bpf__
+
+static __always_inline struct cursor frame_of(const struct xdp_md *ctx)
+{
+	return (struct cursor){(const __u8 *)(long)ctx->data, (const __u8 *)(long)ctx->data_end};
+}
+
+#endif
+
 /* The next `bytes` of the packet; 0, and nothing taken, if it ends before. */
 static __always_inline const void *cursor_take(struct cursor *cursor, __u32 bytes)
 {

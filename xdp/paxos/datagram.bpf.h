@@ -18,11 +18,6 @@ struct datagram {
 	struct paxos_scratch *scratch;
 };
 
-static __always_inline struct cursor frame_of(const struct xdp_md *ctx)
-{
-	return (struct cursor){(const __u8 *)(long)ctx->data, (const __u8 *)(long)ctx->data_end};
-}
-
 /* Headers of the packet; magic. Copies the Paxos header. */
 static __always_inline enum paxos_fast_counter parse_datagram(struct xdp_md *ctx, struct datagram *datagram)
 {
@@ -74,17 +69,17 @@ static __always_inline enum paxos_fast_counter find_group(struct xdp_md *ctx, st
 static __always_inline enum paxos_fast_counter read_header(const struct datagram *datagram)
 {
 	const struct paxos_header *header = &datagram->scratch->header;
-	const struct paxos_control *control;
+	const struct paxos_control *switched;
 	enum paxos_fast_counter out;
 	__u32 zero = 0;
 
-	control = bpf_map_lookup_elem(&paxos_control, &zero);
-	if (!control || control->abi_version != PAXOS_FAST_ABI_VERSION || !control->offloads)
+	switched = bpf_map_lookup_elem(&paxos_control, &zero);
+	if (!switched || switched->abi_version != PAXOS_FAST_ABI_VERSION || !switched->offloads)
 		return PAXOS_PASS_OFF;
 	out = check_header(header, datagram->packet.payload_bytes);
 	if (out)
 		return out;
-	if (!(control->offloads & (header->type == PAXOS_PREPARE ? PAXOS_OFFLOAD_ACK : PAXOS_OFFLOAD_QUORUM)))
+	if (!(switched->offloads & (header->type == PAXOS_PREPARE ? PAXOS_OFFLOAD_ACK : PAXOS_OFFLOAD_QUORUM)))
 		return PAXOS_PASS_OFF;
 	return PAXOS_GO_ON;
 }
