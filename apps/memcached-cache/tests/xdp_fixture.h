@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The XDP program on a small store, one packet at a time: verdict, every byte of the frame, the counter.
+// The tested program on a small store, one packet at a time: verdict, every byte of the frame, the counter.
 // Used by the xdp_*_test.cc.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <sched.h>
 
-#include <cerrno>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -17,7 +15,7 @@
 #include "apps/memcached-cache/tests/bpf_run.h"
 #include "apps/memcached-cache/tests/packet_builder.h"
 #include "apps/memcached-cache/tests/store_fixture.h"
-#include "cache_xdp.skel.h"
+#include "xdp/tests/tested_program.h"
 
 namespace bmc::test {
 
@@ -29,35 +27,22 @@ inline constexpr std::uint16_t kServerPort = 11211;
 inline constexpr std::uint16_t kClientPort = 40000;
 inline constexpr std::uint16_t kRequestId = 0x5a01;
 
-// The loaded object: once per process, it takes the verifier a while.
+// The maps and the store of the tested program.
 class XdpProgram {
  public:
   static XdpProgram& get() {
     static XdpProgram program;
     return program;
   }
-  ~XdpProgram() { cache_xdp__destroy(skeleton_); }
-  XdpProgram(const XdpProgram&) = delete;
-  XdpProgram& operator=(const XdpProgram&) = delete;
 
-  int fd() const { return bpf_program__fd(skeleton_->progs.cache_get); }
-  int allowed_fd() const { return bpf_map__fd(skeleton_->maps.allowed); }
-  int sources_fd() const { return bpf_map__fd(skeleton_->maps.sources); }
-  int samples_fd() const { return bpf_map__fd(skeleton_->maps.samples); }
-  CacheStore& store() { return *store_; }
+  int fd() const { return TestedProgram::get().fd(); }
+  int allowed_fd() const { return TestedProgram::get().map_fd("allowed"); }
+  int sources_fd() const { return TestedProgram::get().map_fd("sources"); }
+  int samples_fd() const { return TestedProgram::get().map_fd("samples"); }
+  CacheStore& store() { return store_; }
 
  private:
-  XdpProgram() {
-    if (skeleton_ == nullptr) throw std::runtime_error("open");
-    CacheStore::set_sizes(skeleton_->obj, {});
-    if (const int error = cache_xdp__load(skeleton_); error != 0) {
-      throw std::runtime_error(std::string("load: ") + std::strerror(-error));
-    }
-    store_ = std::make_unique<CacheStore>(skeleton_->obj);
-  }
-
-  cache_xdp* skeleton_ = cache_xdp__open();
-  std::unique_ptr<CacheStore> store_;
+  CacheStore store_{TestedProgram::get().object()};
 };
 
 // What differs from a client's usual get.

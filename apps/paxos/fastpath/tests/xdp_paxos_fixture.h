@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// paxos_fast with one replica's memory, one packet at a time: verdict, every byte of the frame, counter,
-// cells. Used by the xdp_paxos_*_test.cc.
+// The tested program with one replica's memory, one packet at a time: verdict, every byte of the frame,
+// counter, cells. Used by the xdp_paxos_*_test.cc.
 #ifndef BMC_PAXOS_FASTPATH_TESTS_XDP_PAXOS_FIXTURE_H
 #define BMC_PAXOS_FASTPATH_TESTS_XDP_PAXOS_FIXTURE_H
 
@@ -18,7 +18,7 @@
 #include "apps/memcached-cache/tests/bpf_run.h"
 #include "apps/memcached-cache/tests/packet_builder.h"
 #include "apps/paxos/fastpath/tests/fixture.h"
-#include "paxos_fast.skel.h"
+#include "xdp/tests/tested_program.h"
 
 namespace bmc::paxos::test {
 
@@ -28,6 +28,7 @@ using bmc::test::IPv4;
 using bmc::test::IPv6;
 using bmc::test::Layers;
 using bmc::test::RunResult;
+using bmc::test::TestedProgram;
 using bmc::test::Text;
 using bmc::test::Trailer;
 using bmc::test::UDP;
@@ -112,52 +113,43 @@ class Group {
   fast_world world_{};
 };
 
-// The loaded object: once per process, it takes the verifier a while.
+// The tested program's maps, written as bmcd does.
 class PaxosProgram {
  public:
   static PaxosProgram& get() {
     static PaxosProgram program;
     return program;
   }
-  ~PaxosProgram() { paxos_fast__destroy(skeleton_); }
-  PaxosProgram(const PaxosProgram&) = delete;
-  PaxosProgram& operator=(const PaxosProgram&) = delete;
 
-  int fd() const { return bpf_program__fd(skeleton_->progs.paxos_fast); }
+  int fd() const { return TestedProgram::get().fd(); }
   void offload(std::uint32_t offloads, std::uint32_t version = PAXOS_FAST_ABI_VERSION) {
     const std::uint32_t zero = 0;
     const paxos_control control{version, offloads};
-    put(skeleton_->maps.paxos_control, &zero, &control);
+    put("paxos_control", &zero, &control);
   }
   void serve(const paxos_address& address, const Group& group, bool with_doorbell = true) {
     const int fd = group.fd(), ring = group.ring_fd();
-    put(skeleton_->maps.paxos_groups, &address, &fd);
-    if (with_doorbell) put(skeleton_->maps.paxos_doorbells, &address, &ring);
+    put("paxos_groups", &address, &fd);
+    if (with_doorbell) put("paxos_doorbells", &address, &ring);
   }
   void forget(const paxos_address& address) {
-    bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.paxos_groups), &address);
-    bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.paxos_doorbells), &address);
+    bpf_map_delete_elem(TestedProgram::get().map_fd("paxos_groups"), &address);
+    bpf_map_delete_elem(TestedProgram::get().map_fd("paxos_doorbells"), &address);
   }
   std::vector<std::uint64_t> counters() {
     std::vector<std::uint64_t> sums(PAXOS_FAST_COUNTER_COUNT), cpus(libbpf_num_possible_cpus());
     for (std::uint32_t i = 0; i < sums.size(); ++i) {
-      bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.paxos_counters), &i, cpus.data());
+      bpf_map_lookup_elem(TestedProgram::get().map_fd("paxos_counters"), &i, cpus.data());
       for (const std::uint64_t each : cpus) sums[i] += each;
     }
     return sums;
   }
 
  private:
-  PaxosProgram() {
-    const int error = skeleton_ == nullptr ? -errno : paxos_fast__load(skeleton_);
-    if (error != 0) throw std::runtime_error(std::string("load: ") + std::strerror(-error));
+  static void put(const char* map, const void* key, const void* value) {
+    if (bpf_map_update_elem(TestedProgram::get().map_fd(map), key, value, BPF_ANY) != 0)
+      throw std::runtime_error(std::string(map) + ": " + std::strerror(errno));
   }
-  static void put(const bpf_map* map, const void* key, const void* value) {
-    if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY) != 0) {
-      throw std::runtime_error(std::string(bpf_map__name(map)) + ": " + std::strerror(errno));
-    }
-  }
-  paxos_fast* skeleton_ = paxos_fast__open();
 };
 
 inline std::uint32_t xdp_verdict(paxos_fast_counter counter) {
