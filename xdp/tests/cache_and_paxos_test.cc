@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// cache_and_paxos with both apps on: each datagram is its own app's, and counts in the other's exactly as where that is
-// alone. What each app answers in all its cases is for its own tests, which run against this program too.
+// cache_and_paxos with both apps on: each datagram is its own app's, and counts in the other's exactly as
+// where that is alone. What each app answers in all its cases is for its own tests, which run against this
+// program too.
 #include <optional>
 
 #include "apps/memcached-cache/tests/xdp_fixture.h"

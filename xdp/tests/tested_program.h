@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The XDP program that a test binary is about, loaded once. The same tests run against an app's own program and against
-// the composed one: which it is says the *_image.cc that is linked.
+// The XDP program that a test binary is about, loaded once. The same tests run against an app's own program
+// and against the composed one: which it is says the *_image.cc that is linked.
 #ifndef BMC_XDP_TESTS_TESTED_PROGRAM_H
 #define BMC_XDP_TESTS_TESTED_PROGRAM_H
 
