@@ -54,9 +54,9 @@ std::uint32_t mode_of(ServeMode mode) {
 // Everything that exists only while the programs are loaded.
 class CacheApp::Running {
  public:
-  Running(const AppContext& context, SockDiag sockets)
+  Running(const AppContext& context, XdpImage xdp, SockDiag sockets)
       : context_(context),
-        loader_(context.pins, context.config),
+        loader_(context.pins, context.config, std::move(xdp)),
         sockets_(std::move(sockets)),
         timer_(context.loop),
         scan_timer_(context.loop),
@@ -294,14 +294,14 @@ class CacheApp::Running {
 
 std::unique_ptr<App> make_cache_app(const AppContext& context) { return std::make_unique<CacheApp>(context); }
 
-CacheApp::CacheApp(const AppContext& context) : context_(context) {}
+CacheApp::CacheApp(const AppContext& context, XdpImage xdp) : context_(context), xdp_(std::move(xdp)) {}
 
 CacheApp::~CacheApp() = default;
 
 Result<void> CacheApp::start() {
   auto sockets = SockDiag::open();
   if (!sockets) return std::move(sockets).error();
-  running_ = std::make_unique<Running>(context_, *std::move(sockets));
+  running_ = std::make_unique<Running>(context_, xdp_, *std::move(sockets));
   return running_->start();
 }
 

@@ -26,8 +26,6 @@
 namespace bmc::cache {
 namespace {
 
-constexpr const char* kXdpProgram = "cache_get";
-
 // 0: this kernel does not tell.
 std::uint64_t netns_cookie() {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -68,8 +66,17 @@ struct Loader::Objects {
   SkeletonPtr<cache_host> host;
 };
 
-Loader::Loader(Pins& pins, const Config& config)
-    : pins_(pins), config_(config), objects_(std::make_unique<Objects>()) {}
+XdpImage cache_get_image() {
+  const auto open = []() -> Result<OpenedObject> {
+    SkeletonPtr<cache_xdp> xdp(cache_xdp::open());
+    if (!xdp) return errno_error("cannot open the cache's XDP program");
+    return opened(std::move(xdp));
+  };
+  return {open, "cache_get", build_id<cache_xdp>()};
+}
+
+Loader::Loader(Pins& pins, const Config& config, XdpImage xdp)
+    : pins_(pins), config_(config), xdp_image_(std::move(xdp)), objects_(std::make_unique<Objects>()) {}
 
 Loader::~Loader() = default;
 
@@ -173,15 +180,20 @@ Result<void> Loader::fill_allowed() {
 }
 
 Result<OpenedObject> Loader::open_xdp() const {
-  SkeletonPtr<cache_xdp> xdp(cache_xdp::open());
-  if (!xdp) return errno_error("cannot open the cache's XDP program");
-  if (Result<void> shared = share_maps(*objects_->host->obj, *xdp->obj); !shared) return shared.error();
-  for (const auto& [name, fd] : xdp_maps_) {
-    bpf_map* map = bpf_object__find_map_by_name(xdp->obj, name.c_str());
-    if (const int failed = bpf_map__reuse_fd(map, fd.get()); failed != 0)
-      return errno_error("cannot share map " + name, failed);
+  auto xdp = xdp_image_.open();
+  if (!xdp) return xdp;
+  if (Result<void> shared = share_maps(*objects_->host->obj, *xdp->object); !shared) return shared.error();
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, xdp->object) {
+    if (bpf_map__is_internal(map)) continue;
+    const std::string name = bpf_map__name(map);
+    if (const auto own = xdp_maps_.find(name); own != xdp_maps_.end())
+      if (const int failed = bpf_map__reuse_fd(map, own->second.get()); failed != 0)
+        return errno_error("cannot share map " + name, failed);
+    if (bpf_map__fd(map) < 0)
+      return Error{EINVAL, "map " + name + " of program " + xdp_image_.program + " is nobody's"};
   }
-  return opened(std::move(xdp));
+  return xdp;
 }
 
 Result<void> Loader::attach_cgroup() {
@@ -208,7 +220,7 @@ Result<void> Loader::attach_interface(const Interface& interface) {
   auto tc = TcAttachment::attach(pins_, interface, *objects_->host->progs.cache_fill);
   if (!tc) return std::move(tc).error();
   tc_.insert_or_assign(interface.index, *std::move(tc));
-  const XdpImage image = {[this] { return open_xdp(); }, kXdpProgram, build_id<cache_xdp>()};
+  const XdpImage image = {[this] { return open_xdp(); }, xdp_image_.program, xdp_image_.build_id};
   auto xdp = XdpAttachment::attach(pins_, interface, config_.xdp_mode, image);
   if (!xdp) return std::move(xdp).error();
   spdlog::info("{}: {}{}", interface.name, xdp->how(), xdp->placement().kept ? " (kept)" : "");

@@ -21,10 +21,16 @@
 
 namespace bmc::cache {
 
+// The cache's own XDP program, cache_get. Its maps are the cache's: a Loader shares them.
+XdpImage cache_get_image();
+
 // In the order of their use: load(), memory(), attach_cgroup(), then attach_interface() for each.
 class Loader {
  public:
-  Loader(Pins& pins, const Config& config);
+  // `xdp`: cache_get_image(), or a program that has another application's steps too. Its maps that the cache
+  // knows are shared here; all others must be shared already when its `open` returns. It is first opened in
+  // load().
+  Loader(Pins& pins, const Config& config, XdpImage xdp);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -68,8 +74,9 @@ class Loader {
 
   Pins& pins_;
   const Config& config_;
+  const XdpImage xdp_image_;
   std::unique_ptr<Objects> objects_;
-  std::map<std::string, Fd> xdp_maps_;  // those only the XDP program has
+  std::map<std::string, Fd> xdp_maps_;  // those only cache_get has
   CacheMemory memory_;
   std::uint64_t store_bytes_ = 0;
   bool adopted_ = false;
