@@ -86,16 +86,10 @@ CommandResult Bmcd::run_detach() const {
 }
 
 std::vector<std::string> Bmcd::command_line() const {
-  std::vector<std::string> argv{BMC_BMCD_PATH,
-                                "--control",
-                                directory_ + "/control.sock",
-                                "--pin",
-                                pin_directory_,
-                                "--metrics",
-                                "127.0.0.1:" + std::to_string(kMetricsPort),
-                                "--mode",
-                                options_.mode,
-                                "--memory",
+  std::vector<std::string> argv{BMC_BMCD_PATH,    "--control",    directory_ + "/control.sock",
+                                "--paxos-socket", paxos_socket(), "--pin",
+                                pin_directory_,   "--metrics",    "127.0.0.1:" + std::to_string(kMetricsPort),
+                                "--mode",         options_.mode,  "--memory",
                                 "16MiB"};
   for (const auto& iface : options_.ifaces) argv.insert(argv.end(), {"--iface", iface});
   for (const auto& server : options_.servers) argv.insert(argv.end(), {"--server", server.text()});
@@ -140,6 +134,11 @@ bool Bmcd::stop() {
 void Bmcd::kill_hard() { process_->kill_hard(); }
 
 void Bmcd::start_again() { start(); }
+
+void Bmcd::start_again(std::vector<std::string> extra) {
+  options_.extra = std::move(extra);
+  start();
+}
 
 CommandResult Bmcd::ctl(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), {BMC_BMCCTL_PATH, "--control", directory_ + "/control.sock"});

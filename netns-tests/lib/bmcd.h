@@ -23,7 +23,7 @@ struct BmcdOptions {
   bool wait_ready = true;            ///< wait for READY=1 (sd_notify)
 };
 
-/// bmcd with its own control socket, pin directory and metrics port. Destruction detaches everything, also
+/// bmcd with its own sockets, pin directory and metrics port. Destruction detaches everything, also
 /// what a kill -9 left in the kernel.
 class Bmcd {
  public:
@@ -37,6 +37,8 @@ class Bmcd {
 
   Process& process() { return *process_; }
   const std::string& pin_directory() const { return pin_directory_; }
+  /// Where replicas ask for the kernel's help, if BmcdOptions::extra has `--paxos-allow`.
+  std::string paxos_socket() const { return directory_ + "/paxos.sock"; }
   const Netns& netns() const { return netns_; }
 
   /// SIGTERM and wait; false when it does not end in time.
@@ -44,6 +46,8 @@ class Bmcd {
   void kill_hard();
   /// After stop() or kill_hard().
   void start_again();
+  /// The same, with other options in the place of BmcdOptions::extra.
+  void start_again(std::vector<std::string> extra);
   bool wait_ready(Deadline deadline);
   /// `bmcd --detach` with the same options: what is to be done after a crash.
   CommandResult run_detach() const;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The composed program between two sets of maps, attached by the cache's own loader, in a network namespace of its own.
+// The composed program between two sets of maps, attached by the cache's own loader, in a network namespace
+// of its own.
 #include "control-plane/bmcd/composed_image.h"
 
 #include <bpf/bpf.h>
@@ -91,8 +92,9 @@ TEST_F(ComposedImage, HasTheMapsOfBoth) {
   ASSERT_TRUE(done) << done.error().what;
   EXPECT_EQ(name_of(attached()), "cache_and_paxos");
   const auto maps = maps_of(attached());
-  for (const bpf_map* map : {paxos_->maps.paxos_control, paxos_->maps.paxos_groups, paxos_->maps.paxos_doorbells,
-                             paxos_->maps.paxos_counters, paxos_->maps.paxos_scratches})
+  for (const bpf_map* map :
+       {paxos_->maps.paxos_control, paxos_->maps.paxos_groups, paxos_->maps.paxos_doorbells,
+        paxos_->maps.paxos_counters, paxos_->maps.paxos_scratches})
     EXPECT_EQ(maps.count(*map_id(bpf_map__fd(map))), 1u) << bpf_map__name(map);
   for (const char* name : {"control", "servers", "buckets", "segments", "log_bytes", "counters"}) {
     const auto map = pins_->open_map(name);
@@ -125,8 +127,9 @@ TEST_F(ComposedImage, IsNotAttachedWithMapsOfNobody) {
 }
 
 TEST_F(ComposedImage, SaysWhyItHasNoMaps) {
-  const Result<void> done =
-      attach(cache_and_paxos_image([](bpf_object&) { return Result<void>(Error{ESHUTDOWN, "not running"}); }));
+  const Result<void> done = attach(cache_and_paxos_image([](bpf_object&) {
+    return Result<void>(Error{ESHUTDOWN, "not running"});
+  }));
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ESHUTDOWN);
   EXPECT_EQ(done.error().what, "not running");
