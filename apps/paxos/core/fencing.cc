@@ -18,6 +18,12 @@ void ReplicaCore::Impl::take_back_acceptance() {
   if (!mutants_.has(Mutant::fence_not_drained)) take_fenced(fenced);
 }
 
+// Mutant::fence_left_behind
+void ReplicaCore::Impl::leave_fence_behind() {
+  if (fence_ && fence_is_armed_) fence_->freeze();
+  fence_is_armed_ = false;
+}
+
 // At the end of every burst of calls, as soon as nothing is open that only the core can do.
 void ReplicaCore::Impl::hand_over_acceptance() {
   if (!fence_ || fence_is_armed_ || status_ != Status::kNormal) return;

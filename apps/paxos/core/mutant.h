@@ -45,6 +45,7 @@ namespace bmc::paxos {
   X(start_view_installed_again, "a repeated START_VIEW cuts off what was accepted since")                \
   X(fence_not_frozen, "C1: the accelerator goes on when another view is entered")                        \
   X(fence_not_drained, "C3: what the accelerator accepted last is forgotten")                            \
+  X(fence_left_behind, "an accelerator that goes takes with it what it accepted")                        \
   X(fence_armed_early, "the accelerator acknowledges before log_view is durable")                        \
   X(fence_knows_old_lives, "the accelerator counts what a replica acknowledged before it restarted")     \
   X(fence_counts_heads, "C4: a quorum that goes on commits what its fastest has, not its slowest")       \

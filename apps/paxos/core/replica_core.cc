@@ -22,6 +22,7 @@ void ReplicaCore::on_stored(Micros now, Micros wall_us, std::uint64_t number) {
   impl_->on_stored(now, wall_us, number);
 }
 void ReplicaCore::on_accelerated(Micros now, Micros wall_us) { impl_->on_accelerated(now, wall_us); }
+void ReplicaCore::on_fence_changes(Micros now, Micros wall_us) { impl_->on_fence_changes(now, wall_us); }
 Micros ReplicaCore::next_deadline() const { return impl_->next_deadline(); }
 Effects ReplicaCore::take_effects() { return impl_->take_effects(); }
 CoreView ReplicaCore::look() const { return impl_->look(); }
@@ -98,6 +99,13 @@ void ReplicaCore::Impl::on_accelerated(Micros now, Micros wall_us) {
   now_ = std::max(now_, now);
   wall_us_ = wall_us;
   absorb();
+}
+
+void ReplicaCore::Impl::on_fence_changes(Micros now, Micros wall_us) {
+  on_accelerated(now, wall_us);
+  if (mutants_.has(Mutant::fence_left_behind)) return leave_fence_behind();
+  take_back_acceptance();
+  if (is_leader()) count_acknowledgements();
 }
 
 void ReplicaCore::Impl::on_stored(Micros now, Micros wall_us, std::uint64_t number) {

@@ -68,6 +68,9 @@ class ReplicaCore {
   void on_stored(Micros now, Micros wall_us, std::uint64_t number);
   // The accelerator behind `fence` has news. Every other call looks for them too.
   void on_accelerated(Micros now, Micros wall_us);
+  // The accelerator behind `fence` is about to go, or to be another one: what it accepted becomes the core's,
+  // and until take_effects() the core does everything itself.
+  void on_fence_changes(Micros now, Micros wall_us);
 
   // When on_tick() should be called next.
   Micros next_deadline() const;

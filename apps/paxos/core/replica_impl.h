@@ -58,6 +58,7 @@ class ReplicaCore::Impl {
   void on_tick(Micros now, Micros wall_us);
   void on_stored(Micros now, Micros wall_us, std::uint64_t number);
   void on_accelerated(Micros now, Micros wall_us);
+  void on_fence_changes(Micros now, Micros wall_us);
   Micros next_deadline() const;
   Effects take_effects();
   CoreView look() const;
@@ -204,6 +205,7 @@ class ReplicaCore::Impl {
 
   // fencing.cc
   void take_back_acceptance();
+  void leave_fence_behind();
   void hand_over_acceptance();
   void absorb();
   void take_fenced(const Fenced& fenced);

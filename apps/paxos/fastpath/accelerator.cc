@@ -26,8 +26,11 @@ Fenced Accelerator::freeze() {
   return read(backup_.freeze());
 }
 
+// bmcd freezes the gates of a process that it holds for dead. Should that be us, the core arms anew.
 Fenced Accelerator::take() {
+  const bool is_armed = backup_.is_armed();
   Fenced fenced = read(backup_.take());
+  fenced.is_frozen |= !is_armed;
   if (fenced.is_frozen) backup_.discard();
   return fenced;
 }
@@ -89,6 +92,11 @@ bool Accelerator::arm_leader(const ArmLeader& term) {
   }
   leader.acked = term.acked;
   return leader_.arm(leader);
+}
+
+bool Accelerator::has_news(Op commit) const {
+  if (leader_.is_armed()) return leader_.commit() > commit;
+  return backup_.has_news() || backup_.asked_again() != asked_again_;
 }
 
 bool Accelerator::may_sleep(Op commit) {

@@ -39,13 +39,15 @@ class Accelerator : public Fence {
   Fenced take() override;
   bool arm_backup(const ArmBackup& term) override;
   bool arm_leader(const ArmLeader& term) override;
-  bool propose(Op op) override { return leader_.propose(op); }
+  bool propose(Op op) override { return leader_.is_armed() && leader_.propose(op); }
   void acknowledge_self(Op op) override { leader_.acknowledge_self(op); }
   Op acked(ReplicaIndex replica) const override { return leader_.acked(replica); }
   Op commit() const override { return leader_.commit(); }
 
   // More often than the lease.
   void show_alive(std::uint64_t now_ns) { backup_.show_alive(now_ns); }
+  // Of a process that does not sleep; `commit`: the core's.
+  bool has_news(Op commit) const;
   // Before sleeping on the doorbell; `commit`: the core's. False: there is news, do not sleep.
   bool may_sleep(Op commit);
 

@@ -82,6 +82,11 @@ std::vector<std::string> BackupGate::take_up_to(__u64 gate) {
 
 void BackupGate::show_alive(std::uint64_t now_ns) { shared_store(&world_.cells->alive_ns, now_ns); }
 
+bool BackupGate::has_news() const {
+  const paxos_cells& cells = *world_.cells;
+  return (shared_load(&cells.gate) & PAXOS_POSITION_MASK) != own_word(cells.tail);
+}
+
 bool BackupGate::may_sleep() {
   paxos_cells& cells = *world_.cells;
   const __u64 asked = shared_load(&cells.asked_again);

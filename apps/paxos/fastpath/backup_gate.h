@@ -53,6 +53,9 @@ class BackupGate {
   // The lease begins anew.
   void show_alive(std::uint64_t now_ns);
 
+  // Whether something was accepted since the last take.
+  bool has_news() const;
+
   // Before sleeping on the doorbell. False: there is news, do not sleep.
   bool may_sleep();
 

@@ -31,7 +31,7 @@ paxos_leader_config config_of(const LeaderTerm& term, __u64 generation) {
 }
 }  // namespace
 
-bool LeaderGate::is_armed() const { return own_word(world_.cells->leader_gate) & PAXOS_ARMED; }
+bool LeaderGate::is_armed() const { return shared_load(&world_.cells->leader_gate) & PAXOS_ARMED; }
 
 const paxos_leader_config& LeaderGate::config() const {
   const __u64 generation = PAXOS_GENERATION(own_word(world_.cells->leader_gate));

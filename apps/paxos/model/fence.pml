@@ -9,6 +9,9 @@
  * commits, Backup has acknowledged, and New knows of it from Backup's vote alone.
  *
  * Acknowledgements and votes that were sent stay: `wire` is the highest that may arrive, now or later.
+ *
+ * -DOLD_RUNS_ON: the process comes back without its predecessor's map (bmcd does not answer), and the programs go on
+ * acknowledging there, in the name of the earlier life; Old counts that until it has heard of the new one.
  */
 
 #define OPS 2
@@ -53,6 +56,13 @@ byte tail_gen, tail;
 byte tag, tag_gen, tag_rel; /* one slot: each op needs the place of the one before */
 byte slot_view, slot_op;    /* its bytes */
 byte wire[2];               /* PREPARE_OK of Backup, by view */
+byte old_wire;              /* the same in view 0, of programs that work for an earlier life of it */
+bool life_is_known;         /* Old has heard of the new life */
+#ifdef OLD_LIFE_COUNTS
+#define OLD_WIRE old_wire
+#else
+#define OLD_WIRE (life_is_known -> 0 : old_wire)
+#endif
 
 #ifdef NO_FREEZE
 #define MAY_ACCEPT true
@@ -149,11 +159,9 @@ byte stored_end;         /* the entries up to it are on disk, too */
 #else
 #define KEPT end_of_log
 #endif
+bool runs_on;            /* programs go on in a map that nobody has frozen */
 bool voted[OPS + 1];     /* the ops of the votes that were sent: a replica that crashed may send another one */
 byte crashes;
-#ifdef NEW_MAP_OLD_RUNS_ON
-bool runs_on;
-#endif
 
 /* What the gate covered is taken out of the slot, one after another: first the bytes, then the tail. */
 inline take()
@@ -261,7 +269,12 @@ end_wait:
 	fi;
 
 	/* The programs run on, whoever dies: the next process gets the same map, and freezes before anything else. */
-crash:	atomic { crashes++; view = 0; upto = 0 };
+crash:	atomic {
+#ifdef OLD_RUNS_ON
+		runs_on = armed && config_view[gen] == 0;
+#endif
+		crashes++; view = 0; upto = 0
+	};
 	armed = false;
 #ifdef NEW_MAP_OLD_RUNS_ON
 	runs_on = true;
@@ -280,6 +293,7 @@ end_recovering:
 	if
 	/* Old has at least what anybody ever received of it */
 	:: atomic { stored_view == 0 && new_view == 0 && gen < GENERATIONS ->
+			life_is_known = true;
 			if
 			:: learn_log(0, received)
 			:: learn_log(0, OPS)
@@ -302,7 +316,7 @@ byte self_cell, backup_cell; /* how far each has acknowledged */
 inline commit_old(c)
 {
 	d_step {
-		CommitHasQuorum = c <= self_cell && c <= wire[0];
+		CommitHasQuorum = c <= self_cell && c <= MAX(wire[0], old_wire);
 		CHECK(CommitHasQuorum);
 		commit[0] = MAX(commit[0], c);
 		check_agreement()
@@ -346,11 +360,12 @@ proctype OldCpu()
 	byte mine, other;
 
 end:	do
-	:: backup_cell < wire[0] ->
-		if /* any that was sent */
-		:: mine = wire[0]
-		:: backup_cell + 1 < wire[0] -> mine = backup_cell + 1
-		fi;
+	:: atomic { backup_cell < MAX(wire[0], OLD_WIRE) ->
+			if /* any that was sent */
+			:: mine = MAX(wire[0], OLD_WIRE)
+			:: backup_cell + 1 < MAX(wire[0], OLD_WIRE) -> mine = backup_cell + 1
+			fi
+		};
 #ifdef SCAN_BEFORE_RAISE
 		other = self_cell;
 		backup_cell = mine;
@@ -385,6 +400,17 @@ end:	do
 		}
 	od
 }
+
+#ifdef OLD_RUNS_ON
+/* Any op that Old proposes arrives here. */
+proctype OldMap()
+{
+end:	do
+	:: d_step { runs_on && old_wire == 0 -> received = MAX(received, 1); old_wire = received }
+	:: d_step { old_wire > 0 && old_wire < OPS -> old_wire++; received = MAX(received, old_wire) }
+	od
+}
+#endif
 
 #ifdef NEW_MAP_OLD_RUNS_ON
 /* The old process's map is still armed, and nobody freezes it. */
@@ -428,7 +454,7 @@ init {
 #endif
 		run OldCpu();
 		run New();
-#ifdef NEW_MAP_OLD_RUNS_ON
+#if defined(NEW_MAP_OLD_RUNS_ON) || defined(OLD_RUNS_ON)
 		run OldMap();
 #endif
 		run Rest()

@@ -63,6 +63,7 @@ SCAN = "ONE_CPU GENERATIONS=1 CRASHES=0 SCAN"
 FENCE_SCENARIOS = {
     "fence.memory": "GENERATIONS=3 CRASHES=0",
     "fence.memory_crash": ONE_CPU,
+    "fence.old_runs_on": f"{ONE_CPU} OLD_RUNS_ON",
     "fence.wal": f"WAL {ONE_CPU}",
     "fence.scan": SCAN,
 }
@@ -75,6 +76,7 @@ FENCE_BROKEN = {
     (TWO_CPUS, "Agreement"): "NO_FREEZE READ_THEN_FREEZE NO_DRAIN NO_GENERATION_IN_SWAP QUORUM_OFF_BY_ONE",
     (TWO_CPUS, "StoredBeforeAccepted"): "ADVANCE_BEFORE_STORE NO_SPACE_CHECK NO_CLAIM STALE_CLAIMS_NEWER",
     (ONE_CPU, "Agreement"): "VIEW_NOT_STORED VOTE_BEFORE_STORE NEW_MAP_OLD_RUNS_ON",
+    (f"{ONE_CPU} OLD_RUNS_ON", "Agreement"): "OLD_LIFE_COUNTS",
     (f"WAL {ONE_CPU}", "Agreement"): "VIEW_NOT_STORED VOTE_BEFORE_STORE ACK_BEFORE_STORE",
     (SCAN, "MissedQuorum"): "SCAN_BEFORE_RAISE EXACT_COUNT",
 }

@@ -106,6 +106,12 @@ void Kernel::detach() {
   process_world_ = world_of(*grave_);
 }
 
+void Kernel::freeze() {
+  if (!memory_) return;
+  memory_->cells.gate &= ~PAXOS_ARMED;
+  memory_->cells.leader_gate &= ~PAXOS_ARMED;
+}
+
 void Kernel::receive(const Packet& packet) {
   if (!memory_) return pass_(packet);
   // Most of one sender's packets come by one queue of the NIC, so on one CPU.

@@ -30,6 +30,8 @@ class Kernel {
   const fast_world& attach();
   // The process has ended. What it still does on its way out it does to a copy.
   void detach();
+  // bmcd holds the process for dead.
+  void freeze();
   // The memory is lost. What programs have begun they end, on the old memory.
   void lose_memory() { memory_.reset(); }
 

@@ -21,6 +21,7 @@ Node::Node(World& world, ReplicaIndex index, Random random)
       identity_{world.profile.cluster_id, index, world.profile.core.replica_count,
                 world.profile.core.durability},
       random_(random),
+      switching_(mix(world.profile.cluster_id, 0x5117c4 + index)),
       disk_(random_.fork()),
       kernel_(
           world, index, Random(mix(world.profile.cluster_id, index)),
@@ -62,26 +63,9 @@ void Node::start() {
   machine_ = std::make_unique<Machine>(
       [this](const Machine::Applied& applied) { world_.checkers.apply.on_applied(index_, applied); });
   core_ = std::make_unique<ReplicaCore>(options, std::move(restored), *machine_, random_.next(),
-                                        local(world_.agenda.now()), attach_accelerator(), world_.mutants);
+                                        local(world_.agenda.now()), begin_acceleration(), world_.mutants);
   step([] {});
-}
-
-// Null if this replica has none.
-Fence* Node::attach_accelerator() {
-  const Profile& profile = world_.profile;
-  AcceleratorOptions options;
-  options.accepts = profile.accepting >> index_ & 1;
-  options.counts = profile.counting >> index_ & 1;
-  if (!options.accepts && !options.counts) return nullptr;
-  options.cluster_id = profile.cluster_id;
-  options.epoch = profile.epoch;
-  options.self = index_;
-  options.replica_count = profile.core.replica_count;
-  options.durability = profile.core.durability;
-  options.lease_ns = profile.lease_us * 1000;
-  for (ReplicaIndex i = 0; i < profile.core.replica_count; ++i) options.addresses[i] = address_of(i);
-  accelerator_ = std::make_unique<Accelerator>(kernel_.attach(), options);
-  return accelerator_.get();
+  plan_switching();
 }
 
 // Null if the process could not start: it died on the way, or the disk is damaged beyond reading.
@@ -132,6 +116,7 @@ void Node::end(End how) {
   ++life_;
   kernel_.detach();
   core_.reset();
+  fence_.reset();
   accelerator_.reset();
   if (how == End::kMachine || !world_.profile.memory_stays) kernel_.lose_memory();
   store_.reset();
@@ -185,8 +170,7 @@ void Node::make_well() {
 // Since 1970, by a clock that is right.
 std::uint64_t Node::true_us() const { return kEpochStartUs + world_.agenda.now(); }
 
-template <typename Move>
-void Node::step(Move move, bool is_tick) {
+void Node::step(const std::function<void()>& move, bool is_tick) {
   const CoreView before = std::exchange(view_, CoreView{});
   move();
   const Effects effects = core_->take_effects();
@@ -203,23 +187,6 @@ void Node::step(Move move, bool is_tick) {
   carry_out(effects, seen);
   if (accelerator_) rest();
   plan_tick();
-}
-
-// Until the next call, or the doorbell.
-void Node::rest() {
-  accelerator_->show_alive(kernel_.now_ns());
-  if (!accelerator_->may_sleep(view_.commit)) wake();
-}
-
-// The doorbell has rung.
-void Node::wake() {
-  if (!is_up() || is_waking_) return;
-  is_waking_ = true;
-  world_.agenda.after(random_.exponential(20), [this, life = life_] {
-    if (life != life_) return;
-    is_waking_ = false;
-    if (!paused_) step([&] { core_->on_accelerated(local(world_.agenda.now()), wall_us()); });
-  });
 }
 
 void Node::carry_out(const Effects& effects, const Observation& seen) {

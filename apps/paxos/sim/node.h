@@ -11,6 +11,7 @@
 
 #include "apps/paxos/core/replica_core.h"
 #include "apps/paxos/fastpath/accelerator.h"
+#include "apps/paxos/fastpath/switched_fence.h"
 #include "apps/paxos/sim/kernel.h"
 #include "apps/paxos/sim/machine.h"
 #include "apps/paxos/sim/sim_disk.h"
@@ -72,16 +73,21 @@ class Node : private LogReader {
   std::unique_ptr<ReplicaStore> remake_store(Restored& restored);
 
   // Calls into the core by `move` and does what it wants.
-  template <typename Move>
-  void step(Move move, bool is_tick = false);
+  void step(const std::function<void()>& move, bool is_tick = false);
   void carry_out(const Effects& effects, const Observation& seen);
   void send(const Observation& seen, const SendToReplicas& send);
   void reply(const SendToClient& reply);
   void deliver(const Packet& packet);
   void handle(const Packet& packet);
-  Fence* attach_accelerator();
+
+  // node_kernel.cc: what bmcd and the kernel's help mean to this process.
+  Fence* begin_acceleration();
+  void attach(bool accepts, bool counts);
+  void plan_switching();
+  void switch_offloads();
   void rest();
   void wake();
+
   void tick();
   void plan_tick();
   void begin_write();
@@ -91,6 +97,7 @@ class Node : private LogReader {
   const ReplicaIndex index_;
   const Identity identity_;
   Random random_;
+  Random switching_;  // of its own: runs without are as if there were none
   SimDisk disk_;
   Kernel kernel_;
 
@@ -98,7 +105,8 @@ class Node : private LogReader {
   std::uint64_t life_ = 0;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<ReplicaStore> store_;
-  std::unique_ptr<Accelerator> accelerator_;  // null: this replica has none
+  std::unique_ptr<Accelerator> accelerator_;  // null: this replica has none now
+  std::unique_ptr<SwitchedFence> fence_;      // null: it never has one
   std::unique_ptr<ReplicaCore> core_;
   CoreView view_;
   bool first_ = true;

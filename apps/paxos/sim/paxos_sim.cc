@@ -123,8 +123,11 @@ void tell(const Report& report, double seconds) {
       number(faults.processes_ended), number(faults.machines_ended), number(faults.starts_failed),
       number(faults.syncs_failed), number(faults.disks_remade), number(faults.recoveries),
       number(faults.packets_refused));
-  std::printf("in kernels: %llu PREPAREs acknowledged, %llu absorbed, %llu acknowledgements counted\n",
-              number(faults.kernel_acked), number(faults.kernel_absorbed), number(faults.kernel_counted));
+  std::printf(
+      "in kernels: %llu PREPAREs acknowledged, %llu absorbed, %llu acknowledgements counted; given and taken "
+      "away %llu times\n",
+      number(faults.kernel_acked), number(faults.kernel_absorbed), number(faults.kernel_counted),
+      number(faults.switches));
 }
 
 // In this process, so that a debugger sees it.

@@ -105,6 +105,8 @@ void draw_kernels(Profile& profile, const SimOptions& options) {
   profile.cpu_delay_us = one_of<Micros>(random, {2, 20, 300});
   profile.cpu_overlap = one_of(random, {0.05, 0.3, 0.6});
   profile.memory_stays = random.chance(0.5);
+  const Micros switching = one_of<Micros>(random, {0, 15'000, 100'000});
+  profile.switch_mean_us = options.faults.empty() ? 0 : switching;
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ struct Profile {
   Micros cpu_delay_us = 0;    // mean, between some accesses and the next
   double cpu_overlap = 0;     // probability that a CPU goes on before an access of the process
   bool memory_stays = false;  // when a process ends: its programs go on until the lease is over
+  Micros switch_mean_us = 0;  // between two times that bmcd gives, takes or loses something; 0: never
 
   std::uint32_t epoch = 1;
   std::uint64_t cluster_id = 0;

@@ -47,6 +47,7 @@ void add(FaultCounts& sum, const FaultCounts& part) {
   sum.recoveries += part.recoveries;
   sum.packets_refused += part.packets_refused;
   sum.view_changes += part.view_changes;
+  sum.switches += part.switches;
   sum.kernel_acked += part.kernel_acked;
   sum.kernel_absorbed += part.kernel_absorbed;
   sum.kernel_counted += part.kernel_counted;

@@ -26,6 +26,7 @@ struct FaultCounts {
   std::uint64_t kernel_acked = 0;     // PREPAREs accepted and acknowledged
   std::uint64_t kernel_absorbed = 0;  // PREPAREs accepted
   std::uint64_t kernel_counted = 0;   // acknowledgements
+  std::uint64_t switches = 0;         // of offloads
 };
 
 struct World {

@@ -192,6 +192,24 @@ TEST_F(FenceTest, WhenItStopsByItselfItIsArmedAnew) {
   EXPECT_EQ(fence.base, 1u);
 }
 
+// The accelerator is exchanged: nothing that it acknowledged is lost, and until the burst ends the core is
+// alone.
+TEST_F(FenceTest, BeforeItChangesItGivesBackEverything) {
+  fence.done.accepted = {prepare(1), prepare(2)};
+  core->on_fence_changes(now, 0);
+  EXPECT_FALSE(fence.is_armed);
+  EXPECT_EQ(core->look().op, 2u);
+  fence.can_arm = false;  // another one
+  core->take_effects();
+  deliver(prepare(3));
+  EXPECT_EQ(core->look().op, 3u);
+  fence.can_arm = true;
+  core->on_fence_changes(now, 0);
+  core->take_effects();
+  EXPECT_TRUE(fence.is_armed);
+  EXPECT_EQ(fence.base, 3u);
+}
+
 TEST_F(FenceTest, WhenItCannotBeArmedTheCoreAccepts) {
   fence.can_arm = false;
   deliver(prepare(1));
@@ -294,6 +312,14 @@ TEST_F(LeaderFenceTest, TheCoreCountsTheCells) {
   EXPECT_EQ(core->look().commit, 0u);
   fence.cells[2] = 1;
   core->on_accelerated(now, 0);
+  EXPECT_EQ(core->look().commit, 1u);
+}
+
+TEST_F(LeaderFenceTest, BeforeItChangesWhatItCountedCounts) {
+  propose(7);
+  fence.cells[2] = 1;
+  core->on_fence_changes(now, 0);
+  EXPECT_FALSE(fence.is_armed);
   EXPECT_EQ(core->look().commit, 1u);
 }
 

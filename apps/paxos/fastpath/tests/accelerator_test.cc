@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "apps/paxos/core/codec.h"
+#include "apps/paxos/fastpath/switched_fence.h"
 #include "apps/paxos/fastpath/tests/fixture.h"
 
 namespace bmc::paxos::test {
@@ -176,6 +177,50 @@ TEST(Accelerator, BeginsFrozenWhateverItFinds) {
   EXPECT_EQ(accelerator.freeze().accepted.size(), 1u);
 }
 
+// bmcd freezes the gates of whom it holds for dead; the core is told, and arms anew.
+TEST(Accelerator, NoticesThatSomebodyFrozeIt) {
+  Memory memory;
+  Accelerator accelerator(memory.world(), options_of(kBackup));
+  ASSERT_TRUE(accelerator.arm_backup(arm_backup()));
+  EXPECT_OUT(TX_ACKED, memory.deliver(sent_prepare(kBase + 1)));
+  shared_add(&memory.cells().gate, -PAXOS_ARMED);
+  EXPECT_OUT(PASS_FROZEN, memory.deliver(sent_prepare(kBase + 2)));
+  const Fenced fenced = accelerator.take();
+  EXPECT_EQ(fenced.accepted.size(), 1u);
+  EXPECT_TRUE(fenced.is_frozen);
+  ASSERT_TRUE(accelerator.arm_backup(arm_backup(kBase + 1)));
+  EXPECT_FALSE(accelerator.take().is_frozen);
+
+  Memory of_leader;
+  Accelerator leader(of_leader.world(), options_of(kLeader));
+  ASSERT_TRUE(leader.arm_leader(arm_leader(kBase)));
+  EXPECT_TRUE(leader.propose(kBase + 1));
+  shared_add(&of_leader.cells().leader_gate, -PAXOS_ARMED);
+  EXPECT_FALSE(leader.propose(kBase + 2));
+}
+
+// Of a process that polls in place of sleeping: it is told the same.
+TEST(Accelerator, HasNews) {
+  Memory memory;
+  Accelerator accelerator(memory.world(), options_of(kBackup));
+  ASSERT_TRUE(accelerator.arm_backup(arm_backup()));
+  EXPECT_FALSE(accelerator.has_news(0));
+  memory.deliver(sent_prepare(kBase + 1));
+  EXPECT_TRUE(accelerator.has_news(0));
+  accelerator.freeze();
+  EXPECT_FALSE(accelerator.has_news(0));
+
+  Memory of_leader;
+  Accelerator leader(of_leader.world(), options_of(kLeader));
+  ASSERT_TRUE(leader.arm_leader(arm_leader(kBase)));
+  ASSERT_TRUE(leader.propose(kBase + 1));
+  leader.acknowledge_self(kBase + 1);
+  EXPECT_FALSE(leader.has_news(kBase));
+  of_leader.deliver(prepare_ok(kBackup, kBase + 1));
+  EXPECT_TRUE(leader.has_news(kBase));
+  EXPECT_FALSE(leader.has_news(kBase + 1));
+}
+
 TEST(Accelerator, EachHalfCanBeOff) {
   Memory memory;
   AcceleratorOptions options = options_of(kBackup);
@@ -184,6 +229,56 @@ TEST(Accelerator, EachHalfCanBeOff) {
   options.counts = false;
   EXPECT_FALSE(Accelerator(memory.world(), options).arm_leader(arm_leader(kBase)));
   EXPECT_OUT(PASS_FROZEN, memory.deliver(sent_prepare(kBase + 1)));
+}
+
+// With nothing behind it it is a fence that stays frozen.
+TEST(SwitchedFence, ForwardsToWhatIsBehindIt) {
+  Memory memory, other;
+  Accelerator one(memory.world(), options_of(kBackup)), two(other.world(), options_of(kBackup));
+  SwitchedFence fence;
+  EXPECT_FALSE(fence.arm_backup(arm_backup()));
+  EXPECT_FALSE(fence.arm_leader(arm_leader(kBase)));
+  EXPECT_FALSE(fence.propose(kBase + 1));
+  fence.acknowledge_self(kBase + 1);
+  EXPECT_EQ(fence.acked(kBackup), 0u);
+  EXPECT_EQ(fence.commit(), 0u);
+  EXPECT_TRUE(fence.take().is_frozen);
+  EXPECT_TRUE(fence.freeze().accepted.empty());
+
+  fence.exchange(&one);
+  ASSERT_TRUE(fence.arm_backup(arm_backup()));
+  EXPECT_OUT(TX_ACKED, memory.deliver(sent_prepare(kBase + 1)));
+  EXPECT_EQ(fence.freeze().accepted.size(), 1u);
+  fence.exchange(&two);
+  ASSERT_TRUE(fence.arm_backup(arm_backup(kBase + 1)));
+  EXPECT_OUT(PASS_FROZEN, memory.deliver(sent_prepare(kBase + 2)));
+  EXPECT_OUT(TX_ACKED, other.deliver(sent_prepare(kBase + 2)));
+  EXPECT_EQ(fence.take().accepted.size(), 1u);
+  EXPECT_EQ(fence.counters().accepted, 2u);
+  EXPECT_EQ(fence.counters().armed, 2u);
+  EXPECT_EQ(fence.counters().frozen, 1u);
+}
+
+TEST(SwitchedFence, CountsAcknowledgements) {
+  Memory memory;
+  Accelerator accelerator(memory.world(), options_of(kLeader));
+  SwitchedFence fence;
+  fence.exchange(&accelerator);
+  ASSERT_TRUE(fence.arm_leader(arm_leader(kBase)));
+  ASSERT_TRUE(fence.propose(kBase + 3));
+  memory.deliver(prepare_ok(kBackup, kBase + 2));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(fence.acked(kBackup), kBase + 2);
+  EXPECT_EQ(fence.counters().acknowledged, 2u);
+}
+
+// What it accepted would be lost: no such thing happens silently.
+TEST(SwitchedFenceDeathTest, NothingLeavesItArmed) {
+  Memory memory;
+  Accelerator accelerator(memory.world(), options_of(kBackup));
+  SwitchedFence fence;
+  fence.exchange(&accelerator);
+  ASSERT_TRUE(fence.arm_backup(arm_backup()));
+  EXPECT_DEATH(fence.exchange(nullptr), "accepted_is_kept");
 }
 
 }  // namespace
