@@ -2,19 +2,22 @@
 // The table written, the socket marked, the report read; see broadcast.h and broadcast_abi.h.
 #include "apps/paxos/fastpath/broadcast.h"
 
+#include <ifaddrs.h>
 #include <linux/bpf.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <map>
 #include <type_traits>
 #include <utility>
 
@@ -96,12 +99,49 @@ Result<void> mark(int socket, std::uint32_t wanted) {
   return {};
 }
 
+// The interface that has this address; 0: none.
+int interface_of(const boost::asio::ip::address& address) {
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return 0;
+  unsigned found = 0;
+  for (const ifaddrs* each = all; each != nullptr && found == 0; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr) continue;
+    const int family = each->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    Endpoint has;
+    std::memcpy(has.data(), each->ifa_addr, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    const bool is_same = has.address().is_v6() ? address.is_v6() && has.address().to_v6().to_bytes() ==
+                                                                        address.to_v6().to_bytes()
+                                               : has.address() == address;
+    if (is_same) found = if_nametoindex(each->ifa_name);
+  }
+  freeifaddrs(all);
+  return static_cast<int>(found);
+}
+
 Result<void> prepare(int socket, const Endpoint& own, const BroadcastOffload& offload) {
-  const auto index = static_cast<int>(if_nametoindex(offload.interface.c_str()));
+  const int index = offload.interface.empty() ? interface_of(own.address())
+                                              : static_cast<int>(if_nametoindex(offload.interface.c_str()));
   if (index == 0)
-    return failed(ErrorCode::configuration, "there is no interface \"" + offload.interface + "\"");
+    return failed(ErrorCode::configuration, offload.interface.empty()
+                                                ? "no interface has the address " + own.address().to_string()
+                                                : "there is no interface \"" + offload.interface + "\"");
   if (!direct_to(socket, own, index)) return system_failed("cannot direct multicast to " + offload.interface);
   return mark(socket, broadcast_mark(offload.group));
+}
+
+// What the kernel tells of a map's descriptor; of others nothing. (It tells it by bpf(), too, which who has
+// no privilege may not be allowed to call.)
+std::map<std::string, std::uint64_t> shape_of(int descriptor) {
+  std::map<std::string, std::uint64_t> shape;
+  std::ifstream file("/proc/self/fdinfo/" + std::to_string(descriptor));
+  std::string line;
+  while (std::getline(file, line)) {
+    const auto colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    shape[line.substr(0, colon)] = std::strtoull(line.c_str() + colon + 1, nullptr, 0);
+  }
+  return shape;
 }
 
 int set_size(ReplicaSet set) { return std::popcount(set); }
@@ -110,15 +150,9 @@ int set_size(ReplicaSet set) { return std::popcount(set); }
 
 template <typename T>
 Result<Broadcast::Shared<T>> Broadcast::Shared<T>::map(int descriptor, bool writable, const char* name) {
-  bpf_map_info info{};
-  bpf_attr ask{};
-  ask.info.bpf_fd = static_cast<__u32>(descriptor);
-  ask.info.info_len = sizeof(info);
-  ask.info.info = reinterpret_cast<std::uintptr_t>(&info);
-  if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &ask, sizeof(ask)) != 0)
-    return system_failed(std::string("cannot read the shape of map ") + name);
-  if (info.type != BPF_MAP_TYPE_ARRAY || (info.map_flags & BPF_F_MMAPABLE) == 0 ||
-      info.value_size != sizeof(T) || info.max_entries != BROADCAST_GROUPS_MAX)
+  auto shape = shape_of(descriptor);
+  if (shape["map_type"] != BPF_MAP_TYPE_ARRAY || (shape["map_flags"] & BPF_F_MMAPABLE) == 0 ||
+      shape["value_size"] != sizeof(T) || shape["max_entries"] != BROADCAST_GROUPS_MAX)
     return failed(ErrorCode::configuration, std::string("the descriptor given is not map ") + name);
   void* const memory = mmap(nullptr, sizeof(T) * BROADCAST_GROUPS_MAX,
                             PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, descriptor, 0);

@@ -28,6 +28,11 @@ struct BroadcastCounters {
   std::uint64_t undelivered = 0;  // recipients that it could not reach
   std::uint64_t unanswered = 0;   // the program did not see the datagram
   std::uint64_t refused = 0;      // the kernel did not take the datagram
+
+  BroadcastCounters operator+(const BroadcastCounters& other) const {
+    return {broadcasts + other.broadcasts, copies + other.copies, undelivered + other.undelivered,
+            unanswered + other.unanswered, refused + other.refused};
+  }
 };
 
 class Broadcast {

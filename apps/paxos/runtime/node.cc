@@ -45,18 +45,38 @@ Node::Node(boost::asio::any_io_executor executor, const Options& options, Opened
       std::move(opened.disk), std::move(opened.store), [this](std::uint64_t number) {
         boost::asio::post(executor_, guarded(monitor_, [this, number] { on_stored(number); }));
       });
+  if (!options.kernel.socket.empty()) kernel_ = make_kernel();
   core_ = std::make_unique<ReplicaCore>(core_options_, std::move(opened.restored), machine, draw_seed(),
-                                        monotonic_us());
+                                        monotonic_us(), kernel_ ? kernel_->fence() : nullptr);
 }
 
 Node::~Node() { shutdown(); }
 
+// bmcd wants to see the socket, and freezes with us what our predecessor left behind; the first word comes
+// after that. (PROTOCOL.md, "The accelerator", tells why it may also be said when bmcd does not answer.)
 Result<void> Node::open_sockets() {
   const std::lock_guard lock(monitor_->mutex);
   if (auto opened = open_udp(); !opened) return opened;
   if (auto opened = open_bulk(); !opened) return opened;
+  if (kernel_) kernel_->start(udp_->native_handle());
   act();
   return {};
+}
+
+std::unique_ptr<KernelOffload> Node::make_kernel() {
+  KernelHandlers handlers;
+  handlers.changing = [this] { core_->on_fence_changes(monotonic_us(), wall_us()); };
+  handlers.changed = [this] { act(); };
+  handlers.news = [this] { on_kernel_news(); };
+  handlers.broadcasts = [this](const BroadcastOffload& offload) { begin_broadcasts(offload); };
+  return std::make_unique<KernelOffload>(executor_, monitor_, options_, std::move(handlers));
+}
+
+// Or no more, if there are no reports.
+void Node::begin_broadcasts(const BroadcastOffload& offload) {
+  if (offload.reports < 0) return udp_->end_broadcasts();
+  const auto begun = udp_->offload_broadcasts(offload, parse_endpoints(options_.replicas));
+  if (!begun && options_.log) options_.log(begun.error().what);
 }
 
 Result<void> Node::open_udp() {
@@ -74,6 +94,11 @@ Result<void> Node::open_udp() {
     return sender == PAXOS_SENDER_CLIENT || peers_.index_of(from) == sender;
   };
   handlers.done = [this] { act(); };
+  handlers.look = [this] {
+    if (!kernel_ || !kernel_->has_news(core_->look().commit)) return false;
+    on_kernel_news();
+    return true;
+  };
   auto udp = UdpTransport::open(executor_, monitor_, config, std::move(handlers));
   if (!udp) return udp.error();
   udp_ = *std::move(udp);
@@ -148,10 +173,17 @@ void Node::on_timer() {
   act();
 }
 
+void Node::on_kernel_news() {
+  core_->on_accelerated(monotonic_us(), wall_us());
+  udp_->stay_awake();
+  act();
+}
+
 void Node::act() {
   carry_out();
   udp_->flush();
   arm_timer();
+  if (kernel_) kernel_->rest(core_->look().commit, udp_->is_polling());
 }
 
 // Whether something was handed to storage.
@@ -232,6 +264,7 @@ void Node::shutdown() {
   if (monitor_->closed) return;
   if (udp_) udp_->stop_receiving();
   if (bulk_) bulk_->stop_receiving();
+  if (kernel_) kernel_->stop();
   storage_->finish();
   // What was stored may release replies and further stores, which are now written at once; nothing new comes
   // in, so this ends.
@@ -251,6 +284,7 @@ void Node::shutdown() {
   udp_.reset();
   storage_.reset();
   core_.reset();
+  kernel_.reset();
 }
 
 }  // namespace bmc::paxos::runtime

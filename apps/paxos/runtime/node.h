@@ -15,6 +15,7 @@
 #include "apps/paxos/include/bmc/paxos/replica.h"
 #include "apps/paxos/runtime/bulk_transport.h"
 #include "apps/paxos/runtime/client_routes.h"
+#include "apps/paxos/runtime/kernel_offload.h"
 #include "apps/paxos/runtime/storage_thread.h"
 #include "apps/paxos/runtime/udp_transport.h"
 
@@ -47,11 +48,14 @@ class Node {
 
   Result<void> open_udp();
   Result<void> open_bulk();
+  std::unique_ptr<KernelOffload> make_kernel();
+  void begin_broadcasts(const BroadcastOffload& offload);
   void on_datagram(const Endpoint& from, std::string_view bytes);
   bool on_bulk(const boost::asio::ip::address& from, std::string_view bytes);
   std::optional<Message> decoded(std::string_view bytes);
   void on_stored(std::uint64_t number);
   void on_timer();
+  void on_kernel_news();
   void act();
   bool carry_out();
   void send_to_replicas(const SendToReplicas& send);
@@ -68,6 +72,7 @@ class Node {
   const std::shared_ptr<Monitor> monitor_ = std::make_shared<Monitor>();
 
   // Under the monitor's lock; all null once it is closed.
+  std::unique_ptr<KernelOffload> kernel_;  // null: bmcd is not asked
   std::unique_ptr<ReplicaCore> core_;
   std::unique_ptr<StorageThread> storage_;
   std::unique_ptr<UdpTransport> udp_;

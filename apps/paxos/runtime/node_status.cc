@@ -48,6 +48,8 @@ ReplicaStatus Node::look() const {
   status.sessions = core.sessions;
   status.requests_waiting = core.requests_waiting;
   status.reads_waiting = core.reads_waiting;
+  if (kernel_) status.kernel = kernel_->help();
+  if (udp_) status.kernel.broadcast = udp_->broadcasts();
   return status;
 }
 
@@ -78,6 +80,7 @@ std::vector<Counter> Node::count() const {
       {"storage_writes", "", "Writes to the disk, each with one sync", storage.writes},
       {"storage_stores", "", "What was written, in the core's units", storage.stores},
   };
+  if (kernel_) kernel_->count(all);
   constexpr std::string_view kRefused = "Received, but no message for this replica";
   all.push_back({"refused", "not_allowed", kRefused, counters_.not_allowed});
   all.push_back({"refused", "bad_fragment", kRefused, udp.fragments_refused});

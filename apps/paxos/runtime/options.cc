@@ -2,6 +2,8 @@
 // What is wrong with the options, in words.
 #include "apps/paxos/include/bmc/paxos/options.h"
 
+#include <sys/un.h>
+
 #include <algorithm>
 
 #include "apps/paxos/abi/broadcast_abi.h"
@@ -92,9 +94,7 @@ void check_listen(const Options& options, Problems& problems) {
 void check_broadcast(const Options& options, Problems& problems) {
   const BroadcastOffload& offload = options.broadcast_offload;
   if (offload.reports < 0 && offload.groups < 0) return;
-  if (offload.reports < 0 || offload.interface.empty()) {
-    problems.push_back("broadcast_offload is not whole: give reports and interface");
-  }
+  if (offload.reports < 0) problems.push_back("broadcast_offload is not whole: give reports");
   if (offload.group >= BROADCAST_GROUPS_MAX) {
     problems.push_back("broadcast_offload.group is " + std::to_string(offload.group) + ": give 0 to " +
                        std::to_string(BROADCAST_GROUPS_MAX - 1));
@@ -103,6 +103,32 @@ void check_broadcast(const Options& options, Problems& problems) {
   if (listen && listen->address().is_unspecified()) {
     problems.push_back(
         "broadcast_offload needs a replica that listens at its own address: leave listen empty");
+  }
+}
+
+// Only what is wrong whoever bmcd is.
+void check_kernel(const Options& options, Problems& problems) {
+  const KernelOffloads& kernel = options.kernel;
+  const bool wants = kernel.acknowledge || kernel.quorum || kernel.broadcast;
+  if (kernel.socket.empty()) {
+    if (wants) problems.push_back("kernel.socket is empty: name the socket of bmcd, /run/bmcd/paxos.sock");
+    return;
+  }
+  if (!wants) {
+    problems.push_back(
+        "kernel.socket is given, but nothing is asked for: set kernel.acknowledge, quorum or "
+        "broadcast, or leave it empty");
+  }
+  if (kernel.socket.size() >= sizeof(sockaddr_un::sun_path)) {
+    problems.push_back("kernel.socket is longer than a socket's path may be, " +
+                       std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes");
+  }
+  if (options.broadcast_offload.reports >= 0 && kernel.broadcast) {
+    problems.push_back("kernel.broadcast and broadcast_offload are both given: leave one of them out");
+  }
+  const auto listen = parse_endpoint(options.listen);
+  if (listen && listen->address().is_unspecified()) {
+    problems.push_back("kernel needs a replica that listens at its own address: leave listen empty");
   }
 }
 
@@ -136,6 +162,7 @@ Problems Options::validate() const {
   check_sizes(request_bytes_max, datagram_bytes_max, reassembly_bytes_max, problems);
   check_times(*this, problems);
   check_broadcast(*this, problems);
+  check_kernel(*this, problems);
   check_ranges({{"batch_requests_max", batch_requests_max, 1, 65'536},
                 {"batch_bytes_max", batch_bytes_max, 64, kDatagramBytesMax},
                 {"pipeline_batches_max", pipeline_batches_max, 1, 65'536},

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "apps/paxos/runtime/bundle.h"
 #include "apps/paxos/runtime/clock.h"
@@ -52,9 +53,12 @@ UdpTransport::UdpTransport(boost::asio::any_io_executor executor, std::shared_pt
       datagram_bytes_max_(config.datagram_bytes_max) {}
 
 void UdpTransport::wait_readable() {
+  if (waiting_readable_) return;
+  waiting_readable_ = true;
   socket_.socket().async_wait(boost::asio::ip::udp::socket::wait_read,
                               guarded(monitor_, [this](const boost::system::error_code& error) {
-                                if (!error) poll();
+                                waiting_readable_ = false;
+                                if (!error && !is_polling_) poll();
                               }));
 }
 
@@ -63,17 +67,29 @@ void UdpTransport::wait_readable() {
 // and the processor other threads'.
 void UdpTransport::poll() {
   if (!receiving_) return;
-  const bool received = receive();
+  bool received = receive();
   if (busy_poll_us_ == 0) return wait_readable();
+  if (is_polling_ && !received && handlers_.look) received = handlers_.look();
   const Micros now = monotonic_us();
   if (received) {
     poll_until_ = now + busy_poll_us_;
   } else {
     std::this_thread::yield();
   }
-  is_polling_ = now < poll_until_;
-  if (!is_polling_) return wait_readable();
+  const bool was_polling = std::exchange(is_polling_, now < poll_until_);
+  if (is_polling_) return poll_again();
+  if (was_polling) handlers_.done();
+  wait_readable();
+}
+
+void UdpTransport::poll_again() {
   boost::asio::post(executor_, guarded(monitor_, [this] { poll(); }));
+}
+
+void UdpTransport::stay_awake() {
+  if (busy_poll_us_ == 0) return;
+  poll_until_ = monotonic_us() + busy_poll_us_;
+  if (!std::exchange(is_polling_, true)) poll_again();
 }
 
 // Whether anything came.
@@ -153,8 +169,23 @@ Result<void> UdpTransport::offload_broadcasts(const BroadcastOffload& offload,
                                               const std::vector<Endpoint>& replicas) {
   auto opened = fastpath::Broadcast::open(offload, socket_.socket().native_handle(), replicas);
   if (!opened) return opened.error();
+  end_broadcasts();
   broadcast_.emplace(*std::move(opened));
   return {};
+}
+
+// What is queued goes to each in the ordinary way.
+void UdpTransport::end_broadcasts() {
+  if (!broadcast_) return;
+  earlier_broadcasts_ = broadcast_counters();
+  std::vector<OutgoingDatagram> queue;
+  for (OutgoingDatagram& each : queue_) {
+    if (each.recipients == 0) queue.push_back(std::move(each));
+    for (ReplicaIndex i = 0; each.recipients >> i != 0; i++)
+      if ((each.recipients >> i & 1) != 0) queue.push_back({broadcast_->peer(i), each.bytes});
+  }
+  queue_ = std::move(queue);
+  broadcast_.reset();
 }
 
 void UdpTransport::broadcast(ReplicaSet to, std::shared_ptr<const std::string> message) {
@@ -260,7 +291,7 @@ UdpCounters UdpTransport::counters() const {
 }
 
 fastpath::BroadcastCounters UdpTransport::broadcast_counters() const {
-  return broadcast_ ? broadcast_->counters() : fastpath::BroadcastCounters{};
+  return broadcast_ ? earlier_broadcasts_ + broadcast_->counters() : earlier_broadcasts_;
 }
 
 Endpoint UdpTransport::local_endpoint() { return socket_.socket().local_endpoint(); }

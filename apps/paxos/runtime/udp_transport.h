@@ -37,8 +37,11 @@ struct UdpHandlers {
   std::function<void(const Endpoint& from, std::string_view bytes)> message;
   // Whether fragments said to be from this sender are taken from this address.
   std::function<bool(const Endpoint& from, std::uint8_t sender)> may_fragment;
-  // After a burst of messages: the time to act on them together, and to flush().
+  // After a burst of messages: the time to act on them together, and to flush(). Also before a sleep after
+  // polling.
   std::function<void()> done;
+  // While polling: whether anything came by another way; it is acted upon. May be empty.
+  std::function<bool()> look = {};
 };
 
 struct UdpCounters {
@@ -68,6 +71,8 @@ class UdpTransport {
     return broadcast_ && message.size() <= datagram_bytes_max_;
   }
   void broadcast(ReplicaSet to, std::shared_ptr<const std::string> message);
+  void end_broadcasts();
+  bool broadcasts() const { return broadcast_.has_value(); }
   fastpath::BroadcastCounters broadcast_counters() const;
 
   // From now on nothing is received. What is queued can still be flushed.
@@ -75,6 +80,9 @@ class UdpTransport {
 
   // Whether it looks for datagrams without sleeping now.
   bool is_polling() const { return is_polling_; }
+  // Something came by another way: as if it were a datagram.
+  void stay_awake();
+  int native_handle() { return socket_.socket().native_handle(); }
   UdpCounters counters() const;
   Endpoint local_endpoint();
   std::size_t datagram_bytes_max() const { return datagram_bytes_max_; }
@@ -94,6 +102,7 @@ class UdpTransport {
   void wait_readable();
   bool receive();
   void poll();
+  void poll_again();
   void take(const Endpoint& from, std::string_view datagram);
   void send_fragments(const Endpoint& to, std::shared_ptr<const std::string> message);
   void send_queue();
@@ -109,7 +118,8 @@ class UdpTransport {
   const std::uint32_t busy_poll_us_;
   const UdpHandlers handlers_;
   DatagramSocket socket_;
-  std::optional<fastpath::Broadcast> broadcast_;  // none: every message to many is as many datagrams
+  std::optional<fastpath::Broadcast> broadcast_;    // none: every message to many is as many datagrams
+  fastpath::BroadcastCounters earlier_broadcasts_;  // of those that have ended
   boost::asio::steady_timer pace_timer_;
   Reassembler reassembler_;
   std::size_t datagram_bytes_max_;  // lowered when a path takes less
@@ -119,6 +129,7 @@ class UdpTransport {
   Micros poll_until_ = 0;
   bool is_polling_ = false;
   bool receiving_ = true;
+  bool waiting_readable_ = false;
   bool waiting_writable_ = false;
   bool pacing_ = false;
   UdpCounters counters_;

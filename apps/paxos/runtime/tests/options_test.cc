@@ -141,7 +141,7 @@ TEST(OptionsTest, ABroadcastOffloadIsWholeOrNotAtAll) {
   expect_one_problem(options, "reports");
   options.broadcast_offload.reports = 6;
   options.broadcast_offload.interface.clear();
-  expect_one_problem(options, "interface");
+  EXPECT_TRUE(options.validate().empty());
   options.broadcast_offload.interface = "eth0";
   options.listen = "10.0.0.1:7400";
   EXPECT_TRUE(options.validate().empty());
@@ -152,6 +152,32 @@ TEST(OptionsTest, ABroadcastOffloadIsWholeOrNotAtAll) {
   options.listen.clear();
   options.broadcast_offload = {.reports = 6, .interface = "eth0"};
   EXPECT_TRUE(options.validate().empty());
+}
+
+TEST(OptionsTest, TheKernelIsAskedForSomethingOrNotAtAll) {
+  Options options = valid();
+  options.kernel = {
+      .socket = "/run/bmcd/paxos.sock", .acknowledge = true, .quorum = false, .broadcast = false};
+  EXPECT_TRUE(options.validate().empty());
+  options.kernel.socket.clear();
+  expect_one_problem(options, "kernel.socket is empty");
+  options.kernel = {
+      .socket = "/run/bmcd/paxos.sock", .acknowledge = false, .quorum = false, .broadcast = false};
+  expect_one_problem(options, "nothing is asked for");
+  options.kernel.broadcast = true;
+  options.kernel.socket = "/" + std::string(106, 'x');
+  EXPECT_TRUE(options.validate().empty());
+  options.kernel.socket += "x";
+  expect_one_problem(options, "longer than a socket's path");
+  options.kernel.socket = "/run/bmcd/paxos.sock";
+  options.broadcast_offload = {.reports = 6, .interface = "eth0"};
+  expect_one_problem(options, "leave one of them out");
+  options.kernel.quorum = true;
+  options.kernel.broadcast = false;
+  EXPECT_TRUE(options.validate().empty());
+  options.broadcast_offload = {};
+  options.listen = "0.0.0.0:7400";
+  expect_one_problem(options, "listens at its own address");
 }
 
 TEST(OptionsTest, TheCoreIsToldTheSame) {

@@ -17,8 +17,18 @@ namespace bmc::paxos {
 struct BroadcastOffload {
   int reports = -1;  // of the map broadcast_reports, to be read; -1: no offload
   int groups = -1;   // of the map broadcast_groups; -1: who gave the others has written the replicas there
-  std::uint8_t group = 0;      // of this replica, and of no other on its host: 0 … 15
-  std::string interface = {};  // where the program is attached: "eth0"
+  std::uint8_t group = 0;  // of this replica, and of no other on its host: 0 … 15
+  std::string interface =
+      {};  // where the program is attached: "eth0"; empty: the one with the replica's address
+};
+
+// The help of the kernel programs that bmcd has loaded (docs/paxos-library.md). What bmcd does not give, or
+// takes away, the replica does itself.
+struct KernelOffloads {
+  std::string socket = {};   // where bmcd is asked: "/run/bmcd/paxos.sock"; empty: nobody is
+  bool acknowledge = false;  // accept entries; Durability::memory: and acknowledge them
+  bool quorum = false;       // count the others' acknowledgements
+  bool broadcast = false;    // copy messages to many
 };
 
 // Of one replica. What is marked [cluster] must be the same on every replica.
@@ -64,7 +74,8 @@ struct Options {
   std::uint32_t busy_poll_us = 0;
   std::uint32_t bulk_queue_bytes_max = 16u << 20;  // per replica, waiting to be sent over TCP
   std::uint32_t reassembly_bytes_max = 16u << 20;  // of messages of which fragments are missing
-  BroadcastOffload broadcast_offload = {};         // off
+  KernelOffloads kernel = {};                      // off
+  BroadcastOffload broadcast_offload = {};         // off; for a host without bmcd
 
   // One sentence, without a newline, for the operator's log: became leader, lost a connection, … Called by
   // the executor's threads, one call at a time; must not block nor call the replica. Empty: nothing is told.

@@ -16,6 +16,14 @@
 
 namespace bmc::paxos {
 
+// What the kernel programs do for a replica now.
+struct KernelHelp {
+  bool is_joined = false;  // bmcd is there
+  bool acknowledge = false;
+  bool quorum = false;
+  bool broadcast = false;
+};
+
 // What a replica is doing now. Ops count batches: the first of the log is 1.
 struct ReplicaStatus {
   enum class Role : std::uint8_t {
@@ -39,6 +47,7 @@ struct ReplicaStatus {
   std::size_t sessions = 0;
   std::size_t requests_waiting = 0;
   std::size_t reads_waiting = 0;
+  KernelHelp kernel;
 };
 
 // "leader", "cut_off", …
