@@ -2,6 +2,8 @@
 // The options of paxos-kv; see config.h.
 #include "apps/paxos/kv/program/config.h"
 
+#include <sys/un.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -80,6 +82,41 @@ std::vector<Option> cluster_options(Config& c) {
   };
 }
 
+// "all", or names with commas.
+Option::Set set_offloads(paxos::KernelOffloads& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    target.acknowledge = target.quorum = target.broadcast = value == "all";
+    if (value == "all") return {};
+    for (std::size_t at = 0; at <= value.size();) {
+      const std::size_t end = std::min(value.find(',', at), value.size());
+      const std::string name = value.substr(at, end - at);
+      at = end + 1;
+      if (name == "ack") {
+        target.acknowledge = true;
+      } else if (name == "quorum") {
+        target.quorum = true;
+      } else if (name == "broadcast") {
+        target.broadcast = true;
+      } else {
+        return Error{EINVAL, "'" + name + "' is none of: ack, quorum, broadcast; or all"};
+      }
+    }
+    return {};
+  };
+}
+
+// What of its work the replica leaves to the kernel.
+std::vector<Option> kernel_options(Config& c) {
+  return {
+      {"kernel-socket", "PATH",
+       "where bmcd is asked for the help of its kernel programs: /run/bmcd/paxos.sock; without it nobody is",
+       "", false, set_path(c.replica.kernel.socket, sizeof(sockaddr_un::sun_path) - 1)},
+      {"kernel-offloads", "NAMES",
+       "which help is wanted: ack, quorum, broadcast, with commas between, or all", "all", false,
+       set_offloads(c.kernel_offloads)},
+  };
+}
+
 // What clients of memcached's protocol get.
 std::vector<Option> server_options(Config& c) {
   return {
@@ -129,6 +166,7 @@ std::vector<Option> further_options(Config& c) {
 
 std::vector<Option> all_options(Config& config) {
   std::vector<Option> all = cluster_options(config);
+  for (Option& each : kernel_options(config)) all.push_back(std::move(each));
   for (Option& each : server_options(config)) all.push_back(std::move(each));
   for (Option& each : further_options(config)) all.push_back(std::move(each));
   return all;
@@ -163,6 +201,7 @@ void set_defaults(Config& config) {
   config.replica.data_directory = "/var/lib/paxos-kv";
   config.server.listen = *parse_endpoint("127.0.0.1:11211");
   config.metrics = *parse_endpoint("127.0.0.1:9802");
+  config.kernel_offloads = {.socket = {}, .acknowledge = true, .quorum = true, .broadcast = true};
 }
 
 std::string drawn_cluster_id() {
@@ -189,6 +228,10 @@ Result<void> check_whole(const Config& config) {
 
 // What the client and the server share with the replica.
 void complete(Config& config) {
+  if (!config.replica.kernel.socket.empty()) {
+    config.kernel_offloads.socket = config.replica.kernel.socket;
+    config.replica.kernel = config.kernel_offloads;
+  }
   config.replica.request_bytes_max = kMessageBytesMax;
   config.client.request_bytes_max = kMessageBytesMax;
   config.client.cluster_id = config.replica.cluster_id;

@@ -17,8 +17,9 @@ namespace bmc::kv {
 
 // Each field is the option of the same name, or what it stands for; docs in config.cc.
 struct Config {
-  paxos::Options replica;       // data-dir, cluster-id, replica, index, durability, and the times
-  paxos::ClientOptions client;  // deadline, and what it shares with the replica
+  paxos::Options replica;                 // data-dir, cluster-id, replica, index, durability, and the times
+  paxos::ClientOptions client;            // deadline, and what it shares with the replica
+  paxos::KernelOffloads kernel_offloads;  // which are wanted, should there be a kernel-socket
   bool index_is_given = false;
   bool reads_are_stale = false;
   bool reads_are_local = false;

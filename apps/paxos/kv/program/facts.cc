@@ -25,6 +25,19 @@ const char* durability_of(const Config& config) {
   return config.replica.durability == paxos::Options::Durability::wal ? "wal" : "memory";
 }
 
+// "ack,quorum", "none"; "off" if bmcd is not asked.
+std::string kernel_of(const Config& config, const paxos::KernelHelp& help) {
+  if (config.replica.kernel.socket.empty()) return "off";
+  std::string names;
+  const auto add = [&](bool is_on, const char* name) {
+    if (is_on) names += (names.empty() ? "" : ",") + std::string(name);
+  };
+  add(help.acknowledge, "ack");
+  add(help.quorum, "quorum");
+  add(help.broadcast, "broadcast");
+  return names.empty() ? "none" : names;
+}
+
 }  // namespace
 
 void tell_general(const Facts& facts, StatList& list) {
@@ -82,6 +95,13 @@ void tell_paxos(const Facts& facts, StatList& list) {
   stats.number("paxos_sessions", status.sessions);
   stats.number("paxos_requests_waiting", status.requests_waiting);
   stats.number("paxos_reads_waiting", status.reads_waiting);
+  stats.text("paxos_kernel", kernel_of(config, status.kernel));
+  stats.text("paxos_kernel_joined", status.kernel.is_joined ? "yes" : "no");
+  for (const paxos::Counter& counter : facts.replica.counters()) {
+    if (!counter.name.starts_with("kernel_")) continue;
+    const std::string label = counter.label.empty() ? "" : "_" + std::string(counter.label);
+    list.emplace_back("paxos_" + std::string(counter.name) + label, std::to_string(counter.value));
+  }
   stats.number("paxos_replicas", config.replica.replicas.size());
   for (std::size_t i = 0; i < config.replica.replicas.size(); ++i)
     list.emplace_back("paxos_replica_" + std::to_string(i), config.replica.replicas[i]);

@@ -64,9 +64,19 @@ void collect_role(const paxos::ReplicaStatus& status, Families& families) {
     add_value(roles, status.role == role ? 1 : 0, "role", std::string(paxos::name_of(role)));
 }
 
+void collect_kernel(const paxos::KernelHelp& help, Families& families) {
+  auto& offloads = add_family(families, "paxos_kernel_offload",
+                              "1 for what the kernel does in place of this replica", MetricType::Gauge);
+  add_value(offloads, help.acknowledge ? 1 : 0, "offload", "ack");
+  add_value(offloads, help.quorum ? 1 : 0, "offload", "quorum");
+  add_value(offloads, help.broadcast ? 1 : 0, "offload", "broadcast");
+  add_gauges(families, {{"paxos_kernel_joined", "1 while bmcd is there", help.is_joined ? 1u : 0u}});
+}
+
 void collect_replica(const Facts& facts, Families& families) {
   const paxos::ReplicaStatus status = facts.replica.status();
   collect_role(status, families);
+  if (!facts.config.replica.kernel.socket.empty()) collect_kernel(status.kernel, families);
   add_gauges(
       families,
       {{"paxos_view", "Number of the view", status.view},

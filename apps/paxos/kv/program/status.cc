@@ -19,7 +19,7 @@ constexpr std::uint64_t kReplicasMax = 9;
 constexpr const char* kNumbers[] = {
     "view",       "leader",    "index",    "incarnation",      "op",           "stored", "commit", "applied",
     "checkpoint", "log_begin", "sessions", "requests_waiting", "reads_waiting"};
-constexpr const char* kTexts[] = {"role", "cluster_id", "durability"};
+constexpr const char* kTexts[] = {"role", "cluster_id", "durability", "kernel"};
 
 Error no_paxos_kv() {
   return {EPROTO, "what answered is no paxos-kv: its statistics lack those of a replica"};
@@ -89,6 +89,7 @@ Result<std::string> show_status(const PaxosStats& stats) {
        << "  checkpoint  " << value("checkpoint") << "; the log begins after " << value("log_begin") << "\n"
        << "  sessions    " << value("sessions") << "; waiting: " << value("requests_waiting") << " requests, "
        << value("reads_waiting") << " reads\n"
+       << "  kernel      " << value("kernel") << "\n"
        << "  starts      " << value("incarnation") << "\n";
   const bool leader_is_known = value("role") == "leader" || value("role") == "backup";
   for (std::size_t i = 0; i < replicas->size(); ++i) {

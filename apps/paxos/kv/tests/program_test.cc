@@ -73,7 +73,29 @@ TEST(ConfigTest, EachOptionIsTaken) {
   EXPECT_FALSE(config.metrics);
 }
 
+TEST(ConfigTest, TheKernelIsAskedForAllOrForSome) {
+  const auto with = [](std::initializer_list<const char*> more) {
+    std::vector<const char*> words = kWhole;
+    words.insert(words.end(), more);
+    const auto line = parse(words);
+    EXPECT_TRUE(line) << line.error().what;
+    return line->config.replica.kernel;
+  };
+  for (const auto& none : {with({}), with({"--kernel-offloads", "ack"})})
+    EXPECT_TRUE(none.socket.empty() && !none.acknowledge && !none.quorum && !none.broadcast);
+  const auto all = with({"--kernel-socket", "/run/a"});
+  EXPECT_EQ(all.socket, "/run/a");
+  EXPECT_TRUE(all.acknowledge && all.quorum && all.broadcast);
+  const auto some = with({"--kernel-socket", "/run/a", "--kernel-offloads", "ack,broadcast"});
+  EXPECT_TRUE(some.acknowledge && !some.quorum && some.broadcast);
+  const auto one = with({"--kernel-offloads", "quorum", "--kernel-socket", "/run/a"});
+  EXPECT_TRUE(!one.acknowledge && one.quorum && !one.broadcast);
+}
+
 TEST(ConfigTest, ErrorsNameTheOptionAndWhatToDo) {
+  EXPECT_EQ(error_with({"--kernel-offloads", "ack,none"}),
+            "--kernel-offloads: 'none' is none of: ack, quorum, broadcast; or all");
+  EXPECT_EQ(error_with({"--kernel-socket", "here"}), "--kernel-socket: 'here' is no absolute path");
   EXPECT_EQ(error_with({"--memroy", "1GiB"}), "unknown option --memroy; did you mean --memory?");
   EXPECT_EQ(error_of({"formt"}), "unknown command 'formt'; did you mean format?");
   EXPECT_EQ(error_with({"--memory", "2GiB"}), "--memory: '2GiB' is not between 4.0 MiB and 1.0 GiB");
@@ -221,6 +243,7 @@ TEST_F(ProgramTest, StatusForPeopleAndPrograms) {
   EXPECT_EQ(json["replicas"].size(), 1u);
   EXPECT_GE(json["commit"].get<int>(), 1);
   EXPECT_EQ(json["commit"], json["applied"]);
+  EXPECT_EQ(json["kernel"], "off");
 }
 
 TEST_F(ProgramTest, StatusOfNobody) {
