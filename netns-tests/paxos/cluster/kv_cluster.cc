@@ -16,20 +16,25 @@ namespace {
 constexpr std::uint16_t kClientPort = 11211;
 constexpr std::uint16_t kPeerPort = 7400;
 constexpr unsigned kCheckpointInterval = 512;  // a few in every round
+constexpr unsigned kUser = 64'990;             // of the replicas, where bmcd helps: nobody's
 constexpr std::int64_t kAskLimitMs = 1000;
 constexpr std::int64_t kStartLimitMs = 20'000;
 
 }  // namespace
 
 KvCluster::KvCluster(const ClusterOptions& options)
-    : options_(options), mesh_(options.replicas, options.fault_seed) {
+    : options_(options),
+      mesh_(options.replicas, options.fault_seed, options.offloads != "off"),
+      bmcds_(options.replicas) {
   for (std::size_t i = 0; i < options.replicas; ++i) {
     replicas_.push_back(std::make_unique<ReplicaProcess>(mesh_.replica(i), i, options.disk_megabytes,
                                                          options.fault_seed.has_value()));
     if (options.store == Store::kPaxosKv) format(i);
+    if (!wanted_offloads(i).empty()) start_bmcd(i);
     replicas_[i]->start(command_line(i));
   }
-  if (wait_following(lab::Deadline::in_ms(kStartLimitMs))) return;
+  const lab::Deadline deadline = lab::Deadline::in_ms(kStartLimitMs);
+  if (wait_following(deadline) && wait_helped(deadline)) return;
   std::string said;
   for (const auto& replica : replicas_) said += replica->output();
   throw lab::LabError("the cluster does not start:\n" + describe() + said);
@@ -51,21 +56,75 @@ void KvCluster::format(std::size_t replica) {
        << "metrics = \"off\"\n"
        << "checkpoint-interval = " << kCheckpointInterval << "\n"
        << "log-kept = " << kCheckpointInterval << "\n"
-       << "replica = [";
+       << kernel_lines(replica) << "replica = [";
   for (std::size_t i = 0; i < mesh_.replicas(); ++i)
     file << (i > 0 ? ", " : "") << "\"" << mesh_.address(i, kPeerPort).text() << "\"";
   file << "]\n" << std::flush;
   if (!file) throw lab::LabError("cannot write " + path);
   lab::run_checked({BMC_PAXOS_KV_PATH, "format", "--config", path});
+  if (options_.offloads != "off")
+    lab::run_checked({"chown", "-R", std::to_string(kUser), replicas_[replica]->disk().mount()});
+}
+
+std::string KvCluster::wanted_offloads(std::size_t replica) const {
+  static const std::vector<std::string> kMixed = {"ack,quorum,broadcast", "", "ack,broadcast", "quorum",
+                                                  "ack,quorum"};
+  if (options_.offloads == "on") return kMixed[0];
+  return options_.offloads == "mixed" ? kMixed[replica % kMixed.size()] : "";
+}
+
+std::string KvCluster::kernel_lines(std::size_t replica) const {
+  if (wanted_offloads(replica).empty()) return {};
+  return "kernel-socket = \"" + socket_path(replica) + "\"\nkernel-offloads = \"" + wanted_offloads(replica) +
+         "\"\n";
+}
+
+std::string KvCluster::socket_path(std::size_t replica) const {
+  return replicas_[replica]->disk().mount() + "/paxos.sock";
+}
+
+void KvCluster::start_bmcd(std::size_t replica) {
+  const std::string user = std::to_string(kUser), port = std::to_string(kPeerPort);
+  bmcds_[replica] = std::make_unique<lab::Bmcd>(
+      mesh_.replica(replica),
+      lab::BmcdOptions{.extra = {"--cache", "false", "--paxos-socket", socket_path(replica), "--paxos-allow",
+                                 "uid=" + user + ",ports=" + port + "-" + port}});
+}
+
+bool KvCluster::wait_helped(lab::Deadline deadline) const {
+  return lab::eventually(deadline, [this] {
+    for (std::size_t i = 0; i < size(); ++i) {
+      if (wanted_offloads(i).empty()) continue;
+      const auto said = report(i);
+      if (!said || said->kernel != wanted_offloads(i)) return false;
+    }
+    return true;
+  });
+}
+
+std::optional<std::uint64_t> KvCluster::statistic(std::size_t replica, const std::string& name) const {
+  const Statistics said = statistics(replica, " paxos");
+  const auto found = said.find(name);
+  if (found == said.end()) return std::nullopt;
+  return std::strtoull(found->second.c_str(), nullptr, 10);
 }
 
 std::string KvCluster::configuration_path(std::size_t replica) const {
   return replicas_[replica]->disk().mount() + "/paxos-kv.toml";
 }
 
+// Changing the user forgets that the process dies with us, so it is said again.
+std::vector<std::string> KvCluster::as_user(std::vector<std::string> command) const {
+  if (options_.offloads == "off") return command;
+  const std::string user = std::to_string(kUser);
+  command.insert(command.begin(), {"setpriv", "--reuid", user, "--regid", user, "--clear-groups",
+                                   "--pdeathsig", "KILL", "--no-new-privs"});
+  return command;
+}
+
 std::vector<std::string> KvCluster::command_line(std::size_t replica) const {
   if (options_.store == Store::kPaxosKv)
-    return {BMC_PAXOS_KV_PATH, "run", "--config", configuration_path(replica)};
+    return as_user({BMC_PAXOS_KV_PATH, "run", "--config", configuration_path(replica)});
   return {"memcached", "-u", "nobody", "-l", client_endpoint(replica).ip, "-p", std::to_string(kClientPort)};
 }
 
@@ -100,7 +159,8 @@ std::optional<ReplicaReport> KvCluster::report(std::size_t replica) const {
                        .view = number("paxos_view"),
                        .leader = number("paxos_leader"),
                        .commit = number("paxos_commit"),
-                       .applied = number("paxos_applied")};
+                       .applied = number("paxos_applied"),
+                       .kernel = said.at("paxos_kernel")};
 }
 
 std::optional<std::size_t> KvCluster::leader() const {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "netns-tests/lib/bmcd.h"
 #include "netns-tests/paxos/cluster/mesh.h"
 #include "netns-tests/paxos/cluster/replica_process.h"
 
@@ -27,6 +28,9 @@ struct ClusterOptions {
   Store store = Store::kPaxosKv;
   std::optional<std::uint64_t> fault_seed{};  // none: no faults but of processes
   std::uint64_t disk_megabytes = 96;          // of a tmpfs each; 0: a directory on the real disk
+  // "on": a bmcd beside every replica, which lends it all its kernel programs; "mixed": beside some, and some
+  // of them. The replicas then have no privilege.
+  std::string offloads = "off";
 };
 
 // What a replica says of itself.
@@ -36,6 +40,7 @@ struct ReplicaReport {
   std::size_t leader = 0;
   std::uint64_t commit = 0;
   std::uint64_t applied = 0;
+  std::string kernel = {};  // what the kernel does for it: "ack,quorum,broadcast", "none"; "off": it does not ask
 };
 
 class KvCluster {
@@ -50,6 +55,14 @@ class KvCluster {
   Mesh& mesh() { return mesh_; }
   std::size_t size() const { return replicas_.size(); }
   ReplicaProcess& replica(std::size_t index) { return *replicas_.at(index); }
+  // The bmcd beside a replica; null: it has none.
+  lab::Bmcd* bmcd(std::size_t replica) { return bmcds_.at(replica).get(); }
+  // What replica `index` asks bmcd for, as paxos-kv's kernel-offloads; empty: nothing.
+  std::string wanted_offloads(std::size_t replica) const;
+  // Waits until every replica has what it wants.
+  bool wait_helped(lab::Deadline deadline) const;
+  // Of `stats paxos`, such as "paxos_kernel_entries"; nothing when it does not answer.
+  std::optional<std::uint64_t> statistic(std::size_t replica, const std::string& name) const;
   // Where clients reach a replica.
   lab::Endpoint client_endpoint(std::size_t replica) const;
 
@@ -76,14 +89,19 @@ class KvCluster {
   using Statistics = std::map<std::string, std::string>;
 
   void format(std::size_t replica);
+  std::vector<std::string> as_user(std::vector<std::string> command) const;
   std::vector<std::string> command_line(std::size_t replica) const;
+  std::string kernel_lines(std::size_t replica) const;
   Statistics statistics(std::size_t replica, const std::string& section) const;
   std::string configuration_path(std::size_t replica) const;
+  std::string socket_path(std::size_t replica) const;
+  void start_bmcd(std::size_t replica);
   std::optional<std::vector<ReplicaReport>> all_following() const;
 
   ClusterOptions options_;
   Mesh mesh_;
   std::vector<std::unique_ptr<ReplicaProcess>> replicas_;
+  std::vector<std::unique_ptr<lab::Bmcd>> bmcds_;  // by replica
 };
 
 }  // namespace bmc::cluster

@@ -17,21 +17,27 @@ constexpr std::size_t kClientsHost = 100;
 
 std::string port_device(std::size_t port) { return "port" + std::to_string(port); }
 
-std::string mac(std::size_t port) {
+// `number`: of the addresses that the port had before.
+std::string mac(std::size_t port, unsigned number) {
   char text[18];
-  std::snprintf(text, sizeof(text), "02:bc:00:98:00:%02x", static_cast<unsigned>(port & 0xff));
+  std::snprintf(text, sizeof(text), "02:bc:00:98:%02x:%02x", number & 0xff,
+                static_cast<unsigned>(port & 0xff));
   return text;
 }
 
 }  // namespace
 
-Mesh::Mesh(std::size_t replicas, std::optional<std::uint64_t> fault_seed) {
+Mesh::Mesh(std::size_t replicas, std::optional<std::uint64_t> fault_seed, bool kernel_answers)
+    : mac_numbers_(replicas + 1) {
   for (std::size_t i = 0; i < replicas; ++i)
     replicas_.push_back(std::make_unique<lab::Netns>("replica" + std::to_string(i)));
   for (std::size_t i = 0; i < replicas; ++i) plug_in(*replicas_[i], i);
   plug_in(clients_, clients_port());
-  for (std::size_t i = 0; i < replicas; ++i) introduce(*replicas_[i], i);
-  introduce(clients_, clients_port());
+  for (std::size_t port = 0; port <= clients_port(); ++port) introduce(port);
+  for (std::size_t i = 0; kernel_answers && i < replicas; ++i) {
+    const lab::ScopedNetns inside(middle_);
+    passes_.push_back(std::make_unique<lab::XdpPass>(port_device(i)));
+  }
 
   std::vector<std::string> ports;
   for (std::size_t port = 0; port <= clients_port(); ++port) ports.push_back(port_device(port));
@@ -59,16 +65,30 @@ void Mesh::plug_in(const lab::Netns& netns, std::size_t port) {
   run_checked({"ethtool", "-K", far, "tx", "off", "gro", "off"}, &middle_);
   run_checked({"ip", "-n", middle_.name(), "link", "set", far, "up", "addrgenmode", "none"});
   run_checked(
-      {"ip", "-n", netns.name(), "link", "set", kDevice, "address", mac(port), "addrgenmode", "none"});
+      {"ip", "-n", netns.name(), "link", "set", kDevice, "address", mac(port, 0), "addrgenmode", "none"});
   run_checked({"ip", "-n", netns.name(), "addr", "add", address(port, 0).ip + "/24", "dev", kDevice});
   run_checked({"ip", "-n", netns.name(), "link", "set", kDevice, "up"});
 }
 
-void Mesh::introduce(const lab::Netns& netns, std::size_t own_port) const {
+void Mesh::introduce(std::size_t own_port) const {
   for (std::size_t port = 0; port <= clients_port(); ++port)
     if (port != own_port)
-      run_checked({"ip", "-n", netns.name(), "neigh", "replace", address(port, 0).ip, "lladdr", mac(port),
-                   "dev", kDevice, "nud", "permanent"});
+      run_checked({"ip", "-n", member(own_port).name(), "neigh", "replace", address(port, 0).ip, "lladdr",
+                   mac(port, mac_numbers_[port]), "dev", kDevice, "nud", "permanent"});
+}
+
+void Mesh::change_mac(std::size_t replica, unsigned number) const {
+  mac_numbers_[replica] = number;
+  run_checked({"ip", "-n", member(replica).name(), "link", "set", kDevice, "address", mac(replica, number)});
+  for (std::size_t port = 0; port <= clients_port(); ++port) introduce(port);
+}
+
+void Mesh::set_mtu(std::size_t replica, unsigned bytes) const {
+  run_checked({"ip", "-n", member(replica).name(), "link", "set", kDevice, "mtu", std::to_string(bytes)});
+}
+
+void Mesh::forget_neighbours(std::size_t replica) const {
+  run_checked({"ip", "-n", member(replica).name(), "neigh", "flush", "dev", kDevice, "nud", "permanent"});
 }
 
 }  // namespace bmc::cluster

@@ -20,13 +20,15 @@
 #include "netns-tests/lib/endpoint.h"
 #include "netns-tests/lib/fault_switch.h"
 #include "netns-tests/lib/netns.h"
+#include "netns-tests/lib/xdp_pass.h"
 
 namespace bmc::cluster {
 
 class Mesh {
  public:
-  // `fault_seed`: of the user-space switch; none: a bridge.
-  Mesh(std::size_t replicas, std::optional<std::uint64_t> fault_seed);
+  // `fault_seed`: of the user-space switch; none: a bridge. `kernel_answers`: what XDP programs of replicas
+  // send arrives, for which a veth device wants a program at its other end.
+  Mesh(std::size_t replicas, std::optional<std::uint64_t> fault_seed, bool kernel_answers = false);
 
   std::size_t replicas() const { return replicas_.size(); }
   const lab::Netns& replica(std::size_t index) const { return *replicas_.at(index); }
@@ -37,14 +39,23 @@ class Mesh {
   lab::FaultSwitch& fault_switch() { return *switch_; }
   std::size_t clients_port() const { return replicas(); }
 
+  // The replica's device has another hardware address from now on, which all others know.
+  void change_mac(std::size_t replica, unsigned number) const;
+  void set_mtu(std::size_t replica, unsigned bytes) const;
+  // Everybody whom the replica knows is forgotten, and made known again.
+  void forget_neighbours(std::size_t replica) const;
+  void introduce(std::size_t replica) const;
+
  private:
   void plug_in(const lab::Netns& netns, std::size_t port);
-  void introduce(const lab::Netns& netns, std::size_t own_port) const;
+  const lab::Netns& member(std::size_t port) const { return port < replicas() ? replica(port) : clients_; }
 
+  mutable std::vector<unsigned> mac_numbers_;  // by port
   std::vector<std::unique_ptr<lab::Netns>> replicas_;
   lab::Netns clients_{"clients"};
   lab::Netns middle_{"switch"};
   std::unique_ptr<lab::FaultSwitch> switch_;
+  std::vector<std::unique_ptr<lab::XdpPass>> passes_;
 };
 
 }  // namespace bmc::cluster

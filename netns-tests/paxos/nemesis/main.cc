@@ -17,7 +17,8 @@ namespace {
 std::string list_of_nemeses() {
   std::string text;
   for (const Nemesis& nemesis : all_nemeses())
-    text += std::string("\n  ") + nemesis.name + ": " + nemesis.what + (nemesis.needs_wal ? " (wal)" : "");
+    text += std::string("\n  ") + nemesis.name + ": " + nemesis.what + (nemesis.needs_wal ? " (wal)" : "") +
+            (nemesis.needs_bmcd ? " (offloads)" : "");
   return text;
 }
 
@@ -65,6 +66,9 @@ int main_program(int argc, char** argv) {
   app.add_option("--reads-at", options.cluster.reads_at,
                  "who answers reads: each replica itself, the leader, or anybody (wrong)")
       ->check(CLI::IsMember({"here", "leader", "stale"}))
+      ->capture_default_str();
+  app.add_option("--offloads", options.cluster.offloads, "a bmcd beside every replica, some, or none")
+      ->check(CLI::IsMember({"on", "off", "mixed"}))
       ->capture_default_str();
   app.add_option("--nemesis", options.nemeses, "'all', or names with commas:" + list_of_nemeses())
       ->capture_default_str();

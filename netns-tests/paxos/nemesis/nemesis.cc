@@ -6,6 +6,7 @@
 #include <functional>
 #include <stdexcept>
 
+#include "netns-tests/paxos/nemesis/kernel_faults.h"
 #include "netns-tests/paxos/nemesis/network_faults.h"
 
 namespace bmc::nemesis {
@@ -154,16 +155,24 @@ constexpr Nemesis kNemeses[] = {
     {"full-disk", "no space on a replica's disk", true, fill_disks},
     {"failing-sync", "fdatasync() fails", true, fail_syncs},
     {"slow-sync", "fdatasync() takes up to 300 ms on a minority", true, slow_syncs},
+    {"kill-unread", "kill -9 of who stood still while its kernel accepted for it", false, kill_before_taking},
+    {"neighbours", "a replica's neighbour entries are flushed and made anew", false, forget_neighbours},
+    {"interface", "MAC addresses and MTUs change", false, change_interfaces},
+    {"kill-bmcd", "kill -9 of a bmcd, started again", false, kill_bmcd, true},
+    {"detach", "XDP and TC programs are detached, and attached again", false, detach_programs, true},
+    {"switch", "offloads are switched on and off", false, switch_offloads, true},
 };
 
 }  // namespace
 
 std::span<const Nemesis> all_nemeses() { return kNemeses; }
 
-std::vector<const Nemesis*> parse_nemeses(const std::string& list, const std::string& durability) {
+std::vector<const Nemesis*> parse_nemeses(const std::string& list, const std::string& durability,
+                                          bool with_bmcd) {
   std::vector<const Nemesis*> chosen;
   const auto take = [&](const Nemesis& nemesis) {
-    if (!nemesis.needs_wal || durability == "wal") chosen.push_back(&nemesis);
+    const bool is_promised = !nemesis.needs_wal || durability == "wal";
+    if (is_promised && (with_bmcd || !nemesis.needs_bmcd)) chosen.push_back(&nemesis);
   };
   for (std::size_t at = 0; at <= list.size();) {
     const std::size_t end = std::min(list.find(',', at), list.size());
@@ -178,12 +187,14 @@ std::vector<const Nemesis*> parse_nemeses(const std::string& list, const std::st
     if (found == std::end(kNemeses)) throw std::invalid_argument("there is no nemesis '" + name + "'");
     take(*found);
   }
-  if (chosen.empty()) throw std::invalid_argument("'" + list + "' is only for --durability wal");
+  if (chosen.empty())
+    throw std::invalid_argument("'" + list + "' is only for --durability wal, or for --offloads on or mixed");
   return chosen;
 }
 
 void heal(KvCluster& cluster) {
   heal_network(cluster);
+  heal_kernels(cluster);
   for (std::size_t i = 0; i < cluster.size(); ++i) {
     auto& replica = cluster.replica(i);
     replica.faults().sync_fails = 0;

@@ -35,14 +35,16 @@ struct Nemesis {
   const char* what;
   bool needs_wal;  // memory durability promises nothing about it
   void (*act)(Scene& scene);
+  bool needs_bmcd = false;
 };
 
 // All there are.
 std::span<const Nemesis> all_nemeses();
 
-// "all" or names with commas; those that the durability allows. Throws std::invalid_argument on an unknown
-// name, or when none is left.
-std::vector<const Nemesis*> parse_nemeses(const std::string& list, const std::string& durability);
+// "all" or names with commas; those that the durability allows, and that find a bmcd if they need one. Throws
+// std::invalid_argument on an unknown name, or when none is left.
+std::vector<const Nemesis*> parse_nemeses(const std::string& list, const std::string& durability,
+                                          bool with_bmcd = false);
 
 // Undoes whatever any nemesis did: afterwards every process runs, and the network, disks and clocks are
 // whole.

@@ -54,8 +54,9 @@ std::string RunReport::text() const {
   out += "done:";
   for (const auto& [deed, count] : deeds) out += " " + std::to_string(count) + " " + deed + ",";
   out.back() = '\n';
-  const std::string who =
-      std::to_string(replicas) + " replicas, " + durability + ", seed " + std::to_string(seed);
+  const std::string who = std::to_string(replicas) + " replicas, " + durability +
+                          (offloads == "off" ? "" : ", offloads " + offloads) + ", seed " +
+                          std::to_string(seed);
   if (failure.empty())
     return out + "linearizable: " + std::to_string(operations()) + " operations (" + who + ")\n";
   return out + "FAILED (" + who + "): " + failure;
@@ -69,10 +70,15 @@ std::string RunReport::json() const {
                      {"unknown", sums.unknown},
                      {"silence_max_s", seconds(sums.silence_ns)},
                      {"recovery_max_s", seconds(sums.recovery_ns)}};
-  return nlohmann::json{{"seed", seed},         {"durability", durability},
-                        {"replicas", replicas}, {"nemeses", nemeses},
-                        {"deeds", deeds},       {"operations", operations()},
-                        {"failure", failure},   {"linearizable", failure.empty()}}
+  return nlohmann::json{{"seed", seed},
+                        {"durability", durability},
+                        {"offloads", offloads},
+                        {"replicas", replicas},
+                        {"nemeses", nemeses},
+                        {"deeds", deeds},
+                        {"operations", operations()},
+                        {"failure", failure},
+                        {"linearizable", failure.empty()}}
       .dump();
 }
 

@@ -27,11 +27,13 @@ class Run {
   Run(const RunOptions& options, const std::function<void(const RoundReport&)>& progress)
       : options_(options),
         progress_(progress),
-        nemeses_(parse_nemeses(options.nemeses, options.cluster.durability)),
+        nemeses_(
+            parse_nemeses(options.nemeses, options.cluster.durability, options.cluster.offloads != "off")),
         random_(options.seed),
         cluster_(with_seed(options)) {
     report_.seed = options.seed;
     report_.durability = options.cluster.durability;
+    report_.offloads = options.cluster.offloads;
     report_.replicas = options.cluster.replicas;
   }
 
@@ -108,7 +110,7 @@ class Run {
   bool wait_recovered(Deadline deadline) {
     for (std::size_t i = 0; i < cluster_.size(); ++i)
       if (!lab::eventually(deadline, [&] { return probe(i); })) return false;
-    return cluster_.wait_following(deadline);
+    return cluster_.wait_following(deadline) && cluster_.wait_helped(deadline);
   }
 
   bool probe(std::size_t replica) {
@@ -190,12 +192,15 @@ class Run {
                     : written.error().what + "\n";
     for (std::size_t i = 0; i < cluster_.size(); ++i)
       std::ofstream(base + ".replica" + std::to_string(i) + ".log") << cluster_.replica(i).output();
+    for (std::size_t i = 0; i < cluster_.size(); ++i)
+      if (lab::Bmcd* bmcd = cluster_.bmcd(i))
+        std::ofstream(base + ".bmcd" + std::to_string(i) + ".log") << bmcd->process().output();
     text += "what the replicas said: " + base + ".replica*.log\n" + "to try again: paxos-nemesis --seed " +
             std::to_string(options_.seed) + " --durability " + options_.cluster.durability + " --replicas " +
             std::to_string(options_.cluster.replicas) + " --seconds " + std::to_string(options_.seconds) +
             " --nemesis " + options_.nemeses + " --clients " + std::to_string(options_.clients) +
             " --round-seconds " + std::to_string(options_.round_seconds) + " --reads-at " +
-            options_.cluster.reads_at + "\n";
+            options_.cluster.reads_at + " --offloads " + options_.cluster.offloads + "\n";
     report_.failure = std::move(text);
   }
 

@@ -36,6 +36,7 @@ struct RoundReport {
 struct RunReport {
   std::uint64_t seed = 0;
   std::string durability;
+  std::string offloads;
   std::size_t replicas = 0;
   std::vector<RoundReport> rounds;
   Deeds deeds;
