@@ -13,7 +13,7 @@
 namespace bmc::paxos::runtime {
 namespace {
 
-constexpr std::chrono::milliseconds kPause{1000}, kPauseMax{16'000};  // before asking again
+constexpr std::chrono::milliseconds kPause{1000}, kPauseMax{4000};  // before asking again
 constexpr std::chrono::milliseconds kAnswerLimit{10'000};
 
 }  // namespace
