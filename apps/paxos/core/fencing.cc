@@ -74,8 +74,9 @@ void ReplicaCore::Impl::take_fenced(const Fenced& fenced) {
 
 void ReplicaCore::Impl::learn_acknowledgements() {
   for (ReplicaIndex i = 0; i < options_.replica_count; ++i) {
+    if (i == options_.index) continue;
     const Op acked = fence_->acked(i);
-    if (i == options_.index || acked <= peers_[i].acked) continue;
+    if (acked <= peers_[i].acked) continue;
     peers_[i].acked = acked;
     peers_[i].pressed = now_;
     peers_[i].heard = std::max(peers_[i].heard, looked_at_);

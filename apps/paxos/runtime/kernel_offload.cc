@@ -72,6 +72,7 @@ void KernelOffload::say(const std::string& text) const {
 void KernelOffload::take(KernelGrant grant) {
   auto memory = KernelMemory::map(grant.group.get(), grant.doorbell.get());
   if (!memory) return say("no help of the kernel: " + memory.error().what);
+  if (std::exchange(has_broadcasts_, false)) handlers_.broadcasts({});
   reports_ = std::move(grant.reports);
   broadcast_group_ = grant.broadcast_group;
   exchange(*std::move(memory), grant.offloads);
@@ -101,13 +102,13 @@ void KernelOffload::exchange(std::unique_ptr<KernelMemory> memory, std::uint32_t
   handlers_.changed();
 }
 
+// If anything has changed. A descriptor is told once, though others may have had its number.
 void KernelOffload::tell_broadcasts() {
-  BroadcastOffload wanted;
-  if ((offloads_ & PAXOS_OFFLOAD_BROADCAST) && reports_)
-    wanted = {.reports = reports_.get(), .groups = -1, .group = broadcast_group_, .interface = {}};
-  const bool are_off = wanted.reports < 0 && broadcasts_.reports < 0;
-  broadcasts_ = wanted;
-  if (!are_off) handlers_.broadcasts(wanted);
+  const bool can = (offloads_ & PAXOS_OFFLOAD_BROADCAST) && reports_;
+  if (can == has_broadcasts_) return;
+  has_broadcasts_ = can;
+  handlers_.broadcasts(
+      {.reports = can ? reports_.get() : -1, .groups = -1, .group = broadcast_group_, .interface = {}});
 }
 
 void KernelOffload::watch(Fd doorbell) {
@@ -156,7 +157,6 @@ KernelHelp KernelOffload::help() const {
   help.is_joined = link_.is_granted();
   help.acknowledge = offloads_ & PAXOS_OFFLOAD_ACK;
   help.quorum = offloads_ & PAXOS_OFFLOAD_QUORUM;
-  help.broadcast = broadcasts_.reports >= 0;
   return help;
 }
 

@@ -52,6 +52,7 @@ class KernelOffload {
   // Of who polls: whether there are news.
   bool has_news(Op commit);
 
+  // All but broadcasts, which the transport knows of.
   KernelHelp help() const;
   void count(std::vector<Counter>& all) const;
 
@@ -78,7 +79,7 @@ class KernelOffload {
   std::optional<boost::asio::posix::stream_descriptor> bell_;
   std::uint64_t bells_ = 0;  // which of them a handler belongs to
   Fd reports_;
-  BroadcastOffload broadcasts_;  // as told; reports < 0: none
+  bool has_broadcasts_ = false;  // as told
   std::uint8_t broadcast_group_ = 0;
   std::uint32_t offloads_ = 0;  // PAXOS_OFFLOAD_...: that are on
   bool is_called_ = false;      // news() is under way

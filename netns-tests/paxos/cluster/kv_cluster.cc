@@ -56,7 +56,7 @@ void KvCluster::format(std::size_t replica) {
        << "metrics = \"off\"\n"
        << "checkpoint-interval = " << kCheckpointInterval << "\n"
        << "log-kept = " << kCheckpointInterval << "\n"
-       << kernel_lines(replica) << "replica = [";
+       << kernel_lines(replica) << options_.further << "replica = [";
   for (std::size_t i = 0; i < mesh_.replicas(); ++i)
     file << (i > 0 ? ", " : "") << "\"" << mesh_.address(i, kPeerPort).text() << "\"";
   file << "]\n" << std::flush;

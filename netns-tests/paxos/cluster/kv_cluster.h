@@ -31,6 +31,7 @@ struct ClusterOptions {
   // "on": a bmcd beside every replica, which lends it all its kernel programs; "mixed": beside some, and some
   // of them. The replicas then have no privilege.
   std::string offloads = "off";
+  std::string further = {};  // lines of the replicas' configuration
 };
 
 // What a replica says of itself.
@@ -40,7 +41,8 @@ struct ReplicaReport {
   std::size_t leader = 0;
   std::uint64_t commit = 0;
   std::uint64_t applied = 0;
-  std::string kernel = {};  // what the kernel does for it: "ack,quorum,broadcast", "none"; "off": it does not ask
+  std::string kernel =
+      {};  // what the kernel does for it: "ack,quorum,broadcast", "none"; "off": it does not ask
 };
 
 class KvCluster {

@@ -66,8 +66,7 @@ void detach_programs(Scene& scene) {
 void switch_offloads(Scene& scene) {
   while (!scene.until.passed()) {
     const bool on = scene.random.chance(0.5);
-    const auto done =
-        any_bmcd(scene).ctl({"paxos", on ? "enable" : "disable", kOffloads[scene.random.below(3)]});
+    const auto done = any_bmcd(scene).ctl({"paxos", kOffloads[scene.random.below(3)], on ? "on" : "off"});
     if (done.exit_code == 0) ++scene.deeds["offloads switched"];
     scene.last(scene.random.between(0, 150));
   }
@@ -107,7 +106,7 @@ void heal_kernels(cluster::KvCluster& cluster) {
     lab::Bmcd* const bmcd = cluster.bmcd(i);
     if (bmcd == nullptr) continue;
     ensure_running(*bmcd);
-    for (const char* each : kOffloads) bmcd->ctl({"paxos", "enable", each});
+    for (const char* each : kOffloads) bmcd->ctl({"paxos", each, "on"});
   }
 }
 

@@ -57,6 +57,7 @@ class Run {
     history_.clear();
     prefix_ = "n" + std::to_string(number) + "-";
     Workload workload(cluster_, {.key_prefix = prefix_, .clients = options_.clients, .seed = random_.next()});
+    const auto accepted = accepted_by_kernels();
     do_harm(round);
     const std::int64_t healed_ns = now_ns();
     heal(cluster_);
@@ -70,11 +71,28 @@ class Run {
     if (!recovered)
       return fail("it did not work again within " + std::to_string(options_.recovery_seconds) +
                   " s after the faults ended:\n" + cluster_.describe());
+    note_kernels(accepted);
     keys_ = workload.keys();
     keys_.push_back(prefix_ + "probe");
     read_everywhere();
     judge(round);
     if (progress_ && report_.failure.empty()) progress_(round);
+  }
+
+  // By replica, in the life of its present process.
+  std::vector<std::uint64_t> accepted_by_kernels() const {
+    std::vector<std::uint64_t> all;
+    for (std::size_t i = 0; i < cluster_.size(); ++i)
+      all.push_back(cluster_.statistic(i, "paxos_kernel_entries").value_or(0));
+    return all;
+  }
+
+  // At least: what a process had before it was killed is not known.
+  void note_kernels(const std::vector<std::uint64_t>& before) {
+    if (options_.cluster.offloads == "off") return;
+    const auto now = accepted_by_kernels();
+    for (std::size_t i = 0; i < now.size(); ++i)
+      report_.deeds["entries accepted by kernels"] += now[i] - (now[i] >= before[i] ? before[i] : 0);
   }
 
   // One nemesis after the other, so that all have their turn; each second time in bad weather too.

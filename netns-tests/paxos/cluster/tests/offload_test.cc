@@ -16,8 +16,9 @@ constexpr std::int64_t kPatienceMs = 20'000;
 
 class OffloadTest : public testing::TestWithParam<std::string> {
  protected:
-  void start(const std::string& offloads) {
+  void start(const std::string& offloads, const std::string& further = {}) {
     ClusterOptions options;
+    options.further = further;
     options.replicas = 3;
     options.durability = GetParam();
     options.offloads = offloads;
@@ -76,6 +77,19 @@ TEST_P(OffloadTest, TheKernelDoesTheWorkOfUnprivilegedReplicas) {
   EXPECT_GT(entries(backup()), accepted + 400) << "entries accepted by the kernel";
   EXPECT_GT(statistic(leader(), "paxos_kernel_acknowledged"), counted + 800) << "of two backups";
   EXPECT_GT(statistic(backup(), "paxos_kernel_news_doorbell"), 100u);
+  expect_equal_states();
+}
+
+// Who looks for datagrams without sleeping looks at the memory as well, and is not woken.
+TEST_P(OffloadTest, WhoPollsSeesItWithoutBeingWoken) {
+  start("on", "busy-poll = \"200ms\"\n");
+  const std::uint64_t accepted = entries(backup());
+  write(20);  // now it polls
+  const std::uint64_t rung = statistic(backup(), "paxos_kernel_news_doorbell");
+  write(300);
+  EXPECT_GT(entries(backup()), accepted + 200);
+  EXPECT_GT(statistic(backup(), "paxos_kernel_news_looked"), 200u);
+  EXPECT_LT(statistic(backup(), "paxos_kernel_news_doorbell"), rung + 50);
   expect_equal_states();
 }
 
