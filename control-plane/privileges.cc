@@ -14,8 +14,9 @@ struct Kept {
 };
 
 // BPF: maps and programs while running, and attaching to an interface that comes back. NET_ADMIN: attaching,
-// and closing stuck connections. PERFMON: without it the verifier forbids adding a variable to a packet
-// pointer, which every parser of headers of variable length does; needed when an interface comes back.
+// closing stuck connections, and marking sockets. PERFMON: without it the verifier forbids adding a variable
+// to a packet pointer, which every parser of headers of variable length does; needed when an interface comes
+// back.
 constexpr Kept kKept[] = {
     {CAP_BPF, "CAP_BPF"}, {CAP_NET_ADMIN, "CAP_NET_ADMIN"}, {CAP_PERFMON, "CAP_PERFMON"}};
 

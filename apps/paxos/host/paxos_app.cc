@@ -172,6 +172,10 @@ Result<control::Response> PaxosApp::control(const control::Request& request) {
     describe_status(running_->view(), *response.mutable_status());
     return response;
   }
+  if (request.has_audit()) {
+    describe_exposure(context_.config, *response.mutable_audit());
+    return response;
+  }
   if (!request.has_paxos()) return Error{ENOTSUP, "Paxos does not know this request"};
   if (!request.paxos().offload().empty())
     if (Result<void> set = running_->set_switch(request.paxos()); !set) return set.error();

@@ -88,7 +88,7 @@ Result<void> Programs::load() {
   set_offloads(0);
   __atomic_store_n(&control_[0].abi_version, PAXOS_FAST_ABI_VERSION, __ATOMIC_SEQ_CST);
   // From now on nobody but the program writes there. (A descriptor to read only cannot be mapped.) What is
-  // pinned is frozen already.
+  // pinned is frozen, and refuses to be once more.
   if (!adopted_ && bpf_map_freeze(broadcast_reports()) != 0)
     return errno_error("cannot freeze the reports of the broadcast program");
   return pins_.pin_maps(object);

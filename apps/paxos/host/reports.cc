@@ -139,6 +139,34 @@ void describe_status(const PaxosView& view, control::StatusReply& status) {
   field.set_value(std::to_string(view.members.all().size()) + " joined; bmcctl paxos tells more");
 }
 
+void describe_exposure(const Config& config, control::AuditReply& audit) {
+  const auto add = [&](control::Finding::Weight weight, const std::string& text,
+                       const std::string& remedy = {}) {
+    control::Finding& finding = *audit.add_findings();
+    finding.set_weight(weight);
+    finding.set_text(text);
+    finding.set_remedy(remedy);
+  };
+  for (const PortGrant& grant : config.paxos_allow) {
+    const std::string ports =
+        grant.first_port == grant.last_port
+            ? "port " + std::to_string(grant.first_port)
+            : "ports " + std::to_string(grant.first_port) + " to " + std::to_string(grant.last_port);
+    add(control::Finding::NOTE, "processes of user " + std::to_string(grant.uid) +
+                                    " may have bmcd's programs receive, drop and answer what is "
+                                    "sent to UDP sockets of theirs at " +
+                                    ports + ", in their replicas' name");
+    if (grant.first_port < 1024)
+      add(control::Finding::CAUTION,
+          "paxos-allow = \"" + to_string(grant) + "\" covers ports of well-known services",
+          "name only the ports that replicas use");
+  }
+  if (config.paxos_offloads.contains(PaxosOffload::kBroadcast))
+    add(control::Finding::NOTE,
+        "copies of replicas' broadcasts leave behind the firewall's output rules, to the addresses that a "
+        "replica names");
+}
+
 void collect_paxos(const PaxosView& view, std::vector<prometheus::MetricFamily>& families) {
   FamilyBuilder packets(families, "bmcd_paxos_packets_total",
                         "Every decision of the Paxos programs, by place, verdict and reason",

@@ -30,6 +30,8 @@ struct PaxosView {
 Result<std::uint32_t> offload_named(const std::string& name);
 
 void describe_paxos(const PaxosView& view, control::PaxosReply& reply);
+// Who may have what, and what that allows him.
+void describe_exposure(const Config& config, control::AuditReply& audit);
 void describe_status(const PaxosView& view, control::StatusReply& status);
 void collect_paxos(const PaxosView& view, std::vector<prometheus::MetricFamily>& families);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bmcd's side of the kernel's help for replicas, whole: an unprivileged process joins, the kernel acknowledges for
-// it, and it dies; bmcd is killed and comes again; others are refused.
+// bmcd's side of the kernel's help for replicas, whole: an unprivileged process joins, the kernel
+// acknowledges for it, and it dies; bmcd is killed and comes again; others are refused.
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
@@ -38,17 +38,19 @@ class PaxosHostTest : public testing::Test {
 
   void start_bmcd(std::vector<std::string> further = {}) {
     BmcdOptions options;
-    options.extra = {"--cache", "false", "--paxos-allow", "uid=65534,ports=7400-7409", "--paxos-socket", socket_};
+    options.extra = {"--cache",        "false", "--paxos-allow", "uid=65534,ports=7400-7409",
+                     "--paxos-socket", socket_};
     options.extra.insert(options.extra.end(), further.begin(), further.end());
     bmcd_ = std::make_unique<Bmcd>(lab_.server(), options);
   }
 
-  std::unique_ptr<Process> joiner(const std::string& uid = kUid, std::uint16_t port = kPort, bool elsewhere = false) {
+  std::unique_ptr<Process> joiner(const std::string& uid = kUid, std::uint16_t port = kPort,
+                                  bool elsewhere = false) {
     const Link& link = lab_.link();
     const std::string own = link.server().ip, far = link.far().ip;
     return std::make_unique<Process>(
-        ProcessSpec{.argv = {BMC_PAXOS_JOINER_PATH, socket_, uid, "65534", elsewhere ? far : own, std::to_string(port),
-                             elsewhere ? own : far},
+        ProcessSpec{.argv = {BMC_PAXOS_JOINER_PATH, socket_, uid, "65534", elsewhere ? far : own,
+                             std::to_string(port), elsewhere ? own : far},
                     .netns = elsewhere ? &lab_.client() : &lab_.server()});
   }
   static bool says(Process& process, const std::string& text) {
@@ -76,12 +78,14 @@ class PaxosHostTest : public testing::Test {
     return header.type == PAXOS_PREPARE_OK && header.op == op && header.sender == paxos::test::kBackup &&
            (header.flags & PAXOS_FLAG_KERNEL_ACK_OK) != 0;
   }
-  UdpClient leader() { return {lab_.client(), lab_.link().server(false, kPort), lab_.link().far(false, kPort)}; }
+  UdpClient leader() {
+    return {lab_.client(), lab_.link().server(false, kPort), lab_.link().far(false, kPort)};
+  }
 
   double metric(const std::string& name) { return bmcd_->metrics()[name]; }
   double packets(const std::string& where, const std::string& verdict, const std::string& reason) {
-    return metric("bmcd_paxos_packets_total{where=\"" + where + "\",verdict=\"" + verdict + "\",reason=\"" + reason +
-                  "\"}");
+    return metric("bmcd_paxos_packets_total{where=\"" + where + "\",verdict=\"" + verdict + "\",reason=\"" +
+                  reason + "\"}");
   }
   double armed_gates() { return metric("bmcd_paxos_gates_armed{gate=\"accept\"}"); }
   bool eventually_is(const std::function<bool()>& condition) {
@@ -102,7 +106,8 @@ TEST_F(PaxosHostTest, TheKernelAcknowledgesForAnUnprivilegedProcessUntilItDies) 
   start_bmcd();
   UdpClient leader = this->leader();
   auto replica = armed();
-  EXPECT_NE(replica->output().find("granted offloads 7 descriptors 3"), std::string::npos) << replica->output();
+  EXPECT_NE(replica->output().find("granted offloads 7 descriptors 3"), std::string::npos)
+      << replica->output();
   // What bmcd wrote into the broadcast group, and the mark, let it reach the leader by a group address.
   EXPECT_TRUE(says(*replica, "broadcast sent delivered 1"));
   const auto hello = leader.receive(Deadline::in_ms(kLimitMs));
@@ -165,7 +170,8 @@ TEST_F(PaxosHostTest, ABmcdThatIsKilledComesAgainWithTheSameMemory) {
   EXPECT_TRUE(says(*replica, "bmcd has ended, armed")) << "the lease and the process itself see to it";
   bmcd_->start_again();
   EXPECT_EQ(armed_gates(), 0);
-  EXPECT_EQ(nlohmann::json::parse(bmcd_->ctl_json({"status"}))["attachments"][0], program) << "kept, not replaced";
+  EXPECT_EQ(nlohmann::json::parse(bmcd_->ctl_json({"status"}))["attachments"][0], program)
+      << "kept, not replaced";
   EXPECT_EQ(packets("accept", "tx", "acked"), 1) << "the counters go on";
   replica->kill_hard();
   replica = armed();
@@ -194,6 +200,7 @@ TEST_F(PaxosHostTest, StoppingFreezesAndSwitchingTakesHoldAtOnce) {
   EXPECT_TRUE(is_acknowledged(leader, kBase + 1));
   EXPECT_EQ(bmcd_->ctl({"paxos", "ack", "maybe"}).exit_code, 2);
   EXPECT_EQ(bmcd_->ctl({"paxos", "ack"}).exit_code, 2);
+  EXPECT_NE(bmcd_->ctl({"audit"}).output.find("user 65534"), std::string::npos);
   // Of the end it learns by the connection, when the gate is frozen already.
   EXPECT_TRUE(bmcd_->stop());
   EXPECT_TRUE(says(*replica, "bmcd has ended, frozen"));
@@ -216,8 +223,10 @@ TEST_F(PaxosHostTest, AnInterfaceThatComesLaterIsAttachedToAndDetachRemovesAll) 
   EXPECT_EQ(detached.exit_code, 0) << detached.output;
   EXPECT_TRUE(says(*replica, "bmcd has ended, frozen"));
   for (const char* device : {"eth0", "eth1"}) {
-    EXPECT_EQ(run_checked({"ip", "-d", "link", "show", device}, &lab_.server()).find("xdp"), std::string::npos);
-    EXPECT_EQ(run_checked({"tc", "qdisc", "show", "dev", device}, &lab_.server()).find("clsact"), std::string::npos);
+    EXPECT_EQ(run_checked({"ip", "-d", "link", "show", device}, &lab_.server()).find("xdp"),
+              std::string::npos);
+    EXPECT_EQ(run_checked({"tc", "qdisc", "show", "dev", device}, &lab_.server()).find("clsact"),
+              std::string::npos);
   }
   EXPECT_NE(::access(bmcd_->pin_directory().c_str(), F_OK), 0);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A replica in small: an unprivileged process that joins bmcd, arms its gate as a backup and says on stdout what
-// happens. Run by host_test; it needs no library of ours beyond the gate.
+// A replica in small: an unprivileged process that joins bmcd, arms its gate as a backup and says on stdout
+// what happens. Run by host_test; it needs no library of ours beyond the gate.
 //
 //   paxos-joiner SOCKET UID GID OWN_IP PORT LEADER_IP
 #include <arpa/inet.h>
@@ -50,7 +50,8 @@ void broadcast(int socket, int reports, const std::string& own_ip) {
   to.sin_addr.s_addr = htonl(BROADCAST_ADDRESS_V4 | 1u << 1);
   ::setsockopt(socket, IPPROTO_IP, IP_MULTICAST_IF, &where, sizeof where);
   const std::string text = "this is for all";
-  const bool sent = ::sendto(socket, text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to) > 0;
+  const bool sent =
+      ::sendto(socket, text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to) > 0;
   const bool writable = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, reports, 0) != MAP_FAILED;
   const void* memory = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, reports, 0);
   if (memory == MAP_FAILED) return say("the reports cannot be mapped");
@@ -59,8 +60,8 @@ void broadcast(int socket, int reports, const std::string& own_ip) {
     const std::uint64_t word = static_cast<const broadcast_report*>(memory)[i].word;
     delivered += broadcast_report_token(word) == 4711 && broadcast_report_undelivered(word) == 0;
   }
-  say(std::string("broadcast") + (sent ? " sent" : " refused") + (writable ? " writable" : "") + " delivered " +
-      std::to_string(delivered));
+  say(std::string("broadcast") + (sent ? " sent" : " refused") + (writable ? " writable" : "") +
+      " delivered " + std::to_string(delivered));
 }
 
 class Replica {
