@@ -92,6 +92,73 @@ TEST_F(Attachments, TcDoesNotTakeAnothersPlace) {
   EXPECT_EQ(bpf_tc_query(&hook, &query), 0);
 }
 
+// A second application, with pins and a place of its own; its maps are a copy.
+struct SecondApplication {
+  explicit SecondApplication(const Pins& root)
+      : pins(root.open_below("second", 1)), skeleton(test_host::open()) {
+    skeleton->rodata->version = 3;
+    (void)*pins->adopt_maps(*skeleton->obj);
+    EXPECT_TRUE(load_object(*skeleton->obj, "second"));
+    EXPECT_TRUE(pins->pin_maps(*skeleton->obj));
+  }
+  Result<void> attach(const Interface& interface) {
+    auto attached = TcAttachment::attach(*pins, interface, *skeleton->progs.count_egress, kPlace);
+    return attached ? Result<void>() : attached.error();
+  }
+
+  static constexpr std::uint32_t kPlace = 0xb3d;
+  Result<Pins> pins;
+  SkeletonPtr<test_host> skeleton;
+};
+
+bool is_filter_at(const Interface& interface, std::uint32_t place) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface.index, .attach_point = BPF_TC_EGRESS);
+  LIBBPF_OPTS(bpf_tc_opts, query, .handle = place, .priority = place);
+  return bpf_tc_query(&hook, &query) == 0;
+}
+
+bool has_clsact(const Interface& interface) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface.index, .attach_point = BPF_TC_EGRESS);
+  if (bpf_tc_hook_create(&hook) != 0) return true;
+  hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+  bpf_tc_hook_destroy(&hook);
+  return false;
+}
+
+TEST_F(Attachments, TwoApplicationsShareAnInterfaceAndGoOneByOne) {
+  VethPair veth("left", "right");
+  Host first(directory_.path(), 1);
+  SecondApplication second(*first.pins());
+  ASSERT_TRUE(second.attach(veth.left())) << "it makes the qdisc";
+  ASSERT_TRUE(TcAttachment::attach(*first.pins(), veth.left(), *first.skeleton().progs.count_egress));
+  ASSERT_TRUE(XdpAttachment::attach(*second.pins, veth.left(), XdpMode::kAuto, first.image(1)));
+  const auto kept = XdpAttachment::attach(*first.pins(), veth.left(), XdpMode::kAuto, first.image(1));
+  ASSERT_TRUE(kept) << kept.error().what;
+  EXPECT_TRUE(kept->placement().kept) << "an interface has one of ours";
+
+  const std::string below = directory_.path() + "/second";
+  const Removal removal = remove_application(directory_.path(), below);
+  EXPECT_FALSE(removal.error) << removal.error->what;
+  EXPECT_EQ(removal.removed, (std::vector<std::string>{"TC program from left", "2 maps"}));
+  EXPECT_FALSE(is_filter_at(veth.left(), SecondApplication::kPlace));
+  EXPECT_TRUE(is_filter_at(veth.left(), kTcPlace));
+  EXPECT_NE(attached_xdp(veth.left()), 0u);
+  struct stat status = {};
+  EXPECT_NE(::stat(below.c_str(), &status), 0);
+  EXPECT_EQ(names_in(directory_.path() + "/maps").size(), 2u);
+
+  SecondApplication again(*first.pins());
+  ASSERT_TRUE(again.attach(veth.left()));
+  ASSERT_TRUE(detach_tc(directory_.path(), veth.left().index));
+  EXPECT_TRUE(is_filter_at(veth.left(), SecondApplication::kPlace));
+  first.pins() = Error{0, "closed"};
+  const Removal all = remove_everything(directory_.path());
+  EXPECT_FALSE(all.error) << all.error->what;
+  EXPECT_FALSE(has_clsact(veth.left())) << "the last one of ours takes it away";
+  EXPECT_EQ(attached_xdp(veth.left()), 0u);
+  EXPECT_NE(::stat(directory_.path().c_str(), &status), 0);
+}
+
 // A cgroup of the test's own below the root.
 class Cgroup {
  public:

@@ -95,6 +95,26 @@ class CountingApp : public App {
   bool adopted_ = false;
 };
 
+// A second application, for requests that go to one, to the other, or to both.
+class GreetingApp : public App {
+ public:
+  explicit GreetingApp(const AppContext& context) : context_(context) {}
+  Result<void> start() override { return context_.pins.make_folder("greetings"); }
+  void stop() override { spdlog::info("greeting stopped"); }
+  Result<control::Response> control(const control::Request& request) override {
+    control::Response response;
+    if (request.has_status()) response.mutable_status()->add_fields()->set_name("greeting");
+    if (request.has_paxos()) response.mutable_paxos()->add_members()->set_address("hello");
+    if (response.kind_case() == control::Response::KIND_NOT_SET) return Error{ENOTSUP, "greetings only"};
+    return response;
+  }
+  void collect(std::vector<prometheus::MetricFamily>&) override {}
+  std::string status_line() override { return "greeting"; }
+
+ private:
+  AppContext context_;
+};
+
 }  // namespace
 }  // namespace bmc
 
@@ -103,5 +123,10 @@ int main(int argc, char** argv) {
   const auto make = [](const bmc::AppContext& context) {
     return std::make_unique<bmc::CountingApp>(context);
   };
-  return bmc::run_command_line(argc, argv, {{"", 1, always, make}});
+  // With the one option that neither looks at.
+  const auto greets = [](const bmc::Config& config) { return config.mode == bmc::ServeMode::kShadow; };
+  const auto make_greeting = [](const bmc::AppContext& context) {
+    return std::make_unique<bmc::GreetingApp>(context);
+  };
+  return bmc::run_command_line(argc, argv, {{"", 1, always, make}, {"greeting", 1, greets, make_greeting}});
 }

@@ -160,9 +160,10 @@ class DaemonTest : public testing::Test {
 
   // A daemon that has said READY.
   std::unique_ptr<Process> started(std::map<std::string, std::string> environment = {},
-                                   const std::function<void()>& prepare = {}) {
+                                   const std::function<void()>& prepare = {},
+                                   const std::vector<std::string>& further = {}) {
     environment["NOTIFY_SOCKET"] = notify_.path();
-    auto daemon = std::make_unique<Process>(arguments(), environment, prepare);
+    auto daemon = std::make_unique<Process>(arguments(further), environment, prepare);
     if (notify_.hears("READY=1")) return daemon;
     daemon->end(SIGKILL);
     ADD_FAILURE() << daemon->text();
@@ -257,6 +258,35 @@ TEST_F(DaemonTest, RestartAndKillKeepProgramsAndCounts) {
   auto last = started();
   ASSERT_TRUE(last);
   EXPECT_TRUE(counts_up_to(sent));
+}
+
+TEST_F(DaemonTest, AnswersForSeveralApplicationsAndRemovesWhatIsNoLongerWanted) {
+  test::VethPair veth("left", "right");
+  auto daemon = started({}, {}, {"--mode", "shadow"});
+  ASSERT_TRUE(daemon);
+  const auto both = status();
+  EXPECT_EQ(both.summary(), "counting; greeting");
+  EXPECT_EQ(both.attachments_size(), 1);
+  EXPECT_EQ(both.fields_size(), 1);
+  control::Request request;
+  request.mutable_stats();
+  EXPECT_EQ(ask(request).stats().stats_size(), 2) << "of the one that knows it";
+  request.mutable_paxos();
+  EXPECT_EQ(ask(request).paxos().members(0).address(), "hello");
+  request.mutable_top();
+  EXPECT_EQ(ask(request).code(), static_cast<std::uint32_t>(ENOTSUP));
+  EXPECT_EQ(daemon->end(SIGTERM), 0);
+  const std::string text = daemon->text();
+  EXPECT_LT(text.find("greeting stopped"), text.find("application stopped")) << "last begun, first ended\n"
+                                                                             << text;
+  struct stat present = {};
+  const std::string folder = pins_.path() + "/greeting";
+  EXPECT_EQ(::stat(folder.c_str(), &present), 0);
+  daemon = started();
+  ASSERT_TRUE(daemon);
+  EXPECT_NE(::stat(folder.c_str(), &present), 0);
+  EXPECT_EQ(status().summary(), "counting on");
+  EXPECT_EQ(ask(request).code(), static_cast<std::uint32_t>(ENOTSUP));
 }
 
 TEST_F(DaemonTest, DetachWithoutADaemon) {
