@@ -122,6 +122,49 @@ TEST_P(OffloadTest, BmcdIsKilledAndComesBack) {
   expect_equal_states();
 }
 
+TEST_P(OffloadTest, BmcctlSwitchesEachByItself) {
+  start("on");
+  const auto switch_all = [&](const char* offload, const char* to, const std::string& then) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      const auto done = cluster_->bmcd(i)->ctl({"paxos", offload, to});
+      ASSERT_EQ(done.exit_code, 0) << done.output;
+    }
+    ASSERT_TRUE(lab::eventually(lab::Deadline::in_ms(kPatienceMs),
+                                [&] {
+                                  for (std::size_t i = 0; i < 3; ++i)
+                                    if (cluster_->report(i)->kernel != then) return false;
+                                  return true;
+                                }))
+        << offload << " " << to;
+  };
+  const auto counted = [&] { return statistic(leader(), "paxos_kernel_acknowledged"); };
+  switch_all("ack", "off", "quorum,broadcast");
+  std::uint64_t accepted = entries(backup()), acknowledged = counted();
+  write(100);
+  EXPECT_EQ(entries(backup()), accepted);
+  EXPECT_GT(counted(), acknowledged + 100);
+  switch_all("quorum", "off", "broadcast");
+  acknowledged = counted();
+  write(100);
+  EXPECT_EQ(counted(), acknowledged);
+  switch_all("ack", "on", "ack,broadcast");
+  write(100);
+  EXPECT_GT(entries(backup()), accepted + 50);
+  EXPECT_EQ(counted(), acknowledged);
+  switch_all("broadcast", "off", "ack");
+  write(100);
+  switch_all("ack", "off", "none");
+  accepted = entries(backup());
+  write(100);
+  EXPECT_EQ(entries(backup()), accepted);
+  for (const char* each : {"ack", "quorum", "broadcast"})
+    for (std::size_t i = 0; i < 3; ++i) cluster_->bmcd(i)->ctl({"paxos", each, "on"});
+  ASSERT_TRUE(cluster_->wait_helped(lab::Deadline::in_ms(kPatienceMs)));
+  write(100);
+  EXPECT_GT(entries(backup()), accepted + 50);
+  expect_equal_states();
+}
+
 // An orderly end takes everything off: the replicas do it themselves.
 TEST_P(OffloadTest, BmcdEndsAndTheReplicasGoOn) {
   start("on");

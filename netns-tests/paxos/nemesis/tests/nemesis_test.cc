@@ -61,10 +61,11 @@ TEST(NemesisTest, MemoryKeepsEverythingWhileAMajorityLives) {
 
 // With the kernel's help at all replicas; and at some, of which each has other help.
 TEST(NemesisOffloadTest, MemoryKeepsWhatKernelsAcknowledged) {
-  RunOptions memory = options("memory", "kill-unread,kill-bmcd,stop,partition", "on");
+  RunOptions memory = options("memory", "kill-unread,kill-bmcd,switch,stop,partition", "on");
   memory.cluster.reads_at = "leader";
   memory.cluster.replicas = 3;
-  expect_good(run(memory), {"kills before taking", "bmcds killed", "stops", "partitions", kByKernels});
+  expect_good(run(memory), {"kills before taking", "bmcds killed", "offloads switched", "stops", "partitions",
+                            kByKernels});
 }
 
 TEST(NemesisOffloadTest, WalKeepsWhatKernelsAbsorbed) {
@@ -73,8 +74,8 @@ TEST(NemesisOffloadTest, WalKeepsWhatKernelsAbsorbed) {
 }
 
 TEST(NemesisOffloadTest, MixedClustersKeepEverything) {
-  expect_good(run(options("memory", "kill-leader,neighbours,kill-bmcd,isolate-leader", "mixed")),
-              {"kills", "neighbours forgotten", "bmcds killed", "leaders isolated", kByKernels});
+  expect_good(run(options("memory", "kill-leader,switch,neighbours,isolate-leader", "mixed")),
+              {"kills", "neighbours forgotten", "offloads switched", "leaders isolated", kByKernels});
 }
 
 // The proof that a run can fail: replicas that know nothing of each other.
