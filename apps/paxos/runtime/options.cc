@@ -126,10 +126,6 @@ void check_kernel(const Options& options, Problems& problems) {
   if (options.broadcast_offload.reports >= 0 && kernel.broadcast) {
     problems.push_back("kernel.broadcast and broadcast_offload are both given: leave one of them out");
   }
-  const auto listen = parse_endpoint(options.listen);
-  if (listen && listen->address().is_unspecified()) {
-    problems.push_back("kernel needs a replica that listens at its own address: leave listen empty");
-  }
 }
 
 void check_times(const Options& options, Problems& problems) {

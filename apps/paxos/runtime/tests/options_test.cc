@@ -175,9 +175,6 @@ TEST(OptionsTest, TheKernelIsAskedForSomethingOrNotAtAll) {
   options.kernel.quorum = true;
   options.kernel.broadcast = false;
   EXPECT_TRUE(options.validate().empty());
-  options.broadcast_offload = {};
-  options.listen = "0.0.0.0:7400";
-  expect_one_problem(options, "listens at its own address");
 }
 
 TEST(OptionsTest, TheCoreIsToldTheSame) {
