@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <thread>
 
 #include "apps/memcached-cache/daemon/monotonic_time.h"
 #include "apps/memcached-cache/daemon/tests/hostile_server.h"
@@ -61,6 +62,23 @@ TEST(MemcachedSession, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_EQ(session.outstanding(), 0u);
   EXPECT_EQ(story.ups, 1);
   EXPECT_TRUE(story.downs.empty());
+}
+
+TEST(MemcachedSession, ALoopThatWasHeldUpConnectsAllTheSame) {
+  MemcachedProcess memcached;
+  asio::io_context loop;
+  Story story;
+  MemcachedSession session(loop, memcached.endpoint(), story.events(), {.connect = milliseconds(20)});
+  session.start();
+  const std::uint64_t later = monotonic_ns() + 100 * kMillisecondNs;
+  while (monotonic_ns() < later) std::this_thread::yield();
+  ASSERT_TRUE(run_until(loop, [&] { return session.up(); }));
+  std::string line;
+  session.version([&](Result<Answer> answer) { line = answer ? answer->reply.line : answer.error().what; });
+  ASSERT_TRUE(run_until(loop, [&] { return !line.empty(); }));
+  EXPECT_EQ(line, "VERSION 1.6.18");
+  EXPECT_EQ(story.ups, 1);
+  EXPECT_TRUE(story.failures.empty());
 }
 
 TEST(MemcachedSession, EndOfMemcachedIsTold_AndTheNextOneIsFound) {
