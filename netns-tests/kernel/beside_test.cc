@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // bmcd on the oldest kernel we support, sharing the served interface with a second XDP program through
-// libxdp's dispatcher: hit, fill, invalidation, detach. Run by the ctest kernel-6.1.bmcd inside Debian's
-// kernel; the dispatcher works there and not on every machine the other tests run on.
+// libxdp's dispatcher: hit, fill, invalidation, a replica's acknowledgements, detach. Run by the ctest
+// kernel-6.1.bmcd inside Debian's kernel; the dispatcher works there and not on every machine the other tests
+// run on.
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "apps/paxos/fastpath/tests/fixture.h"
 #include "netns-tests/kernel/second_program.h"
+#include "netns-tests/paxos/fast/prepare_stream.h"
 #include "netns-tests/tests/accelerated.h"
 
 namespace bmc::lab {
@@ -18,10 +23,12 @@ constexpr const char* kDevice = "eth0";
 
 class BesideTest : public Accelerated {
  protected:
-  void start_both() {
+  void start_both(const std::vector<std::string>& options = {}) {
     start_memcached();
     // No keep-alives: one GET per some seconds would go to memcached, and while that is stopped stay there.
-    start_bmcd({.extra = {"--revalidate-after", "0"}, .wait_ready = false});
+    std::vector<std::string> extra = {"--revalidate-after", "0"};
+    extra.insert(extra.end(), options.begin(), options.end());
+    start_bmcd({.extra = extra, .wait_ready = false});
     ASSERT_TRUE(bmcd_->wait_ready(Deadline::in_ms(kLimitMs))) << bmcd_->process().output();
   }
 
@@ -158,6 +165,28 @@ TEST_F(BesideTest, SecondProgramComesLaterAndGoes) {
   const Traces after = look();
   EXPECT_TRUE(after == before) << "before:\n" << shown(before) << "after:\n" << shown(after);
   EXPECT_EQ(ask("k", kLimitMs), hit("k", "second"));
+}
+
+// The program of both apps is one extension behind the dispatcher, as the cache's own is.
+TEST_F(BesideTest, AReplicaIsHelpedToo) {
+  constexpr std::uint16_t kPort = 7000;
+  const Endpoint leader = lab_.link().far(false, kPort), backup = lab_.link().server(false, kPort);
+  const SecondProgram second(lab_.server(), kDevice, SecondProgram::kBeforeBmcd);
+  ASSERT_NO_FATAL_FAILURE(start_both({"--paxos-allow", "uid=65534,ports=7000-7000"}));
+  EXPECT_EQ(names_behind_dispatcher(), (std::vector<std::string>{SecondProgram::kName, "cache_and_paxos"}));
+  set("k", "v");
+  ASSERT_TRUE(becomes_served("k", "v", kLimitMs)) << status() << bmcd_->process().output();
+  fast::Member member(lab_.server(), {{"10.99.0.77", kPort}, leader, backup}, paxos::test::kBackup);
+  member.join(bmcd_->paxos_socket());
+  fast::PrepareStream prepares(lab_.client(), leader, backup, member);
+  EXPECT_TRUE(prepares.wait_delivered(10, Deadline::in_ms(kLimitMs)));
+  prepares.arm();
+  EXPECT_TRUE(prepares.wait_acknowledged(10, Deadline::in_ms(kLimitMs)));
+  expect_hits_while_frozen("k", "v", 10);
+  EXPECT_TRUE(prepares.wait_acknowledged(10, Deadline::in_ms(kLimitMs)));
+  prepares.stop();
+  EXPECT_EQ(prepares.lost(), 0u);
+  detach();
 }
 
 }  // namespace
