@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One bmcd that accelerates a memcached and helps a replica, both at one interface: both are served at once, and neither
-// notices when bmcd ends, is killed, or comes back with one of the two switched off. Run by ctest, label netns.
+// One bmcd that accelerates a memcached and helps a replica, both at one interface: both are served at once,
+// and neither notices when bmcd ends, is killed, or comes back with one of the two switched off. Run by
+// ctest, label netns.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <net/if.h>

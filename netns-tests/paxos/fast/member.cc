@@ -128,7 +128,8 @@ void Member::join_as_user(const std::string& socket_path, std::uint32_t wanted) 
 void Member::map_memory(int group) {
   void* memory = ::mmap(nullptr, sizeof(paxos_group), PROT_READ | PROT_WRITE, MAP_SHARED, group, 0);
   if (memory == MAP_FAILED) lab::fail_errno("cannot map the replica's memory");
-  memory_.reset(static_cast<paxos_group*>(memory), [](paxos_group* mapped) { ::munmap(mapped, sizeof(*mapped)); });
+  memory_.reset(static_cast<paxos_group*>(memory),
+                [](paxos_group* mapped) { ::munmap(mapped, sizeof(*mapped)); });
   world_ = {};
   world_.cells = &memory_->cells;
   world_.slots = memory_->slot;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A replica as bmcd sees one: an unprivileged user's UDP socket that joins at bmcd's socket and gets the replica's memory.
-// No protocol runs: the test arms the gates. Used by tests of bmcd's help for replicas.
+// A replica as bmcd sees one: an unprivileged user's UDP socket that joins at bmcd's socket and gets the
+// replica's memory. No protocol runs: the test arms the gates. Used by tests of bmcd's help for replicas.
 #ifndef BMC_NETNS_TESTS_PAXOS_FAST_MEMBER_H
 #define BMC_NETNS_TESTS_PAXOS_FAST_MEMBER_H
 
@@ -29,7 +29,8 @@ class Member {
   // Binds the socket to replicas[self]; does not join yet.
   Member(const lab::Netns& netns, std::vector<lab::Endpoint> replicas, std::uint8_t self);
 
-  // As kUser, without a capability. Before, the connection of the last time ends. Throws LabError when it is refused.
+  // As kUser, without a capability. Before, the connection of the last time ends. Throws LabError when it is
+  // refused.
   void join(const std::string& socket_path, std::uint32_t wanted = PAXOS_OFFLOAD_ACK | PAXOS_OFFLOAD_QUORUM);
 
   // Only after join(); of the memory that came by it.

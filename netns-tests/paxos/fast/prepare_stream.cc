@@ -26,8 +26,8 @@ bool drain_one(int fd) {
 
 }  // namespace
 
-PrepareStream::PrepareStream(const lab::Netns& netns, const lab::Endpoint& leader, const lab::Endpoint& backup,
-                             Member& member)
+PrepareStream::PrepareStream(const lab::Netns& netns, const lab::Endpoint& leader,
+                             const lab::Endpoint& backup, Member& member)
     : leader_(leader), backup_(backup), member_(member), last_(kBase) {
   {
     const lab::ScopedNetns inside(netns);
@@ -90,7 +90,8 @@ void PrepareStream::exchange() {
   socklen_t length = 0;
   const sockaddr_storage to = lab::to_sockaddr(backup_, length);
   const std::string payload = prepare(++last_).payload;
-  checked(::sendto(socket_.get(), payload.data(), payload.size(), 0, reinterpret_cast<const sockaddr*>(&to), length),
+  checked(::sendto(socket_.get(), payload.data(), payload.size(), 0, reinterpret_cast<const sockaddr*>(&to),
+                   length),
           "sendto");
   pollfd ready[2] = {{socket_.get(), POLLIN, 0}, {member_.fd(), POLLIN, 0}};
   if (::poll(ready, 2, kAnswerLimitMs) <= 0) {

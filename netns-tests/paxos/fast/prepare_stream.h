@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A leader that sends one backup a PREPARE after the other, in the background, and knows of each who took it: the program,
-// which acknowledged it, or the backup's process. Used by tests that change programs under load.
+// A leader that sends one backup a PREPARE after the other, in the background, and knows of each who took it:
+// the program, which acknowledged it, or the backup's process. Used by tests that change programs under load.
 #ifndef BMC_NETNS_TESTS_PAXOS_FAST_PREPARE_STREAM_H
 #define BMC_NETNS_TESTS_PAXOS_FAST_PREPARE_STREAM_H
 
@@ -22,7 +22,8 @@ namespace bmc::fast {
 class PrepareStream {
  public:
   // From `leader` in `netns` to `backup`, the member's address. The member outlives it.
-  PrepareStream(const lab::Netns& netns, const lab::Endpoint& leader, const lab::Endpoint& backup, Member& member);
+  PrepareStream(const lab::Netns& netns, const lab::Endpoint& leader, const lab::Endpoint& backup,
+                Member& member);
   ~PrepareStream() { stop(); }
   PrepareStream(const PrepareStream&) = delete;
   PrepareStream& operator=(const PrepareStream&) = delete;
@@ -49,8 +50,8 @@ class PrepareStream {
   const lab::Endpoint backup_;
   Member& member_;
   lab::Fd socket_;
-  std::mutex exchange_;   // held while one is on its way
-  paxos::Op last_;        // of what was sent
+  std::mutex exchange_;    // held while one is on its way
+  paxos::Op last_;         // of what was sent
   bool is_armed_ = false;  // at some time: before, there is no memory to take from
   std::atomic<bool> stop_{false};
   std::atomic<std::uint64_t> acknowledged_{0}, delivered_{0}, lost_{0};
