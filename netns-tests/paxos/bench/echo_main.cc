@@ -46,6 +46,7 @@ void tell(const paxos::Replica& replica) {
   }
   const nlohmann::json line{{"role", paxos::name_of(status.role)},
                             {"view", status.view},
+                            {"op", status.op},
                             {"applied", status.applied},
                             {"counters", counters}};
   std::printf("%s\n", line.dump().c_str());
@@ -62,6 +63,10 @@ int main_program(int argc, char** argv) {
   app.add_option("--durability", durability)->check(CLI::IsMember({"memory", "wal"}));
   app.add_option("--batch-requests", options.batch_requests_max);
   app.add_option("--busy-poll-us", options.busy_poll_us);
+  app.add_option("--kernel-socket", options.kernel.socket);
+  app.add_flag("--kernel-ack", options.kernel.acknowledge);
+  app.add_flag("--kernel-quorum", options.kernel.quorum);
+  app.add_flag("--kernel-broadcast", options.kernel.broadcast);
   CLI11_PARSE(app, argc, argv);
   options.cluster_id = 1;
   options.replica_index = static_cast<std::uint8_t>(index);

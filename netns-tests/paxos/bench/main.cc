@@ -13,25 +13,57 @@
 namespace bmc::bench {
 namespace {
 
+constexpr LoadShape kLibraryLoads[] = {{"1_client", 1, 1}, {"8_clients", 8, 1}, {"64_outstanding", 1, 64}};
+constexpr LoadShape kOffloadLoads[] = {{"1_client", 1, 1}, {"2_clients", 2, 1}, {"8_clients", 8, 1}};
+
 struct Options {
-  double seconds = 1;
+  double seconds = 0.6;
   std::size_t repeats = 3;
-  std::vector<std::size_t> replicas{3, 5, 7};
+  std::vector<std::string> parts{"library", "offloads"};
+  std::vector<std::size_t> replicas{3, 5, 7, 9};
   std::vector<std::string> durabilities{"memory", "wal"};
   std::vector<std::uint32_t> busy_poll_us{0, 50};
+  std::vector<std::string> sides{"off", "broadcast", "ack", "quorum", "all"};
   std::string data = "/tmp";
   bool quick = false;
   bool json = false;
+
+  bool has_part(const char* part) const { return std::find(parts.begin(), parts.end(), part) != parts.end(); }
 };
 
-std::vector<EchoOptions> clusters_of(const Options& options) {
-  std::vector<EchoOptions> clusters;
+void add_library(const Options& options, std::vector<EchoOptions>& clusters) {
   for (const std::size_t replicas : options.replicas)
     for (const std::string& durability : options.durabilities)
       for (const bool batching : {false, true})
         for (const std::uint32_t busy_poll_us : options.busy_poll_us)
           clusters.push_back({replicas, durability, batching, busy_poll_us, options.data});
+}
+
+// Every side without batching, in memory; as a service has it, all against none.
+void add_offloads(const Options& options, std::vector<EchoOptions>& clusters) {
+  for (const std::size_t replicas : options.replicas)
+    for (const std::string& durability : options.durabilities)
+      for (const bool batching : {false, true})
+        for (const Side& side : kSides) {
+          if (std::find(options.sides.begin(), options.sides.end(), side.name) == options.sides.end())
+            continue;
+          const bool is_whole = side.acknowledges == side.counts && side.counts == side.broadcasts;
+          if (is_whole || (durability == "memory" && !batching))
+            if (durability == "memory" || batching)
+              clusters.push_back({replicas, durability, batching, 0, options.data, &side});
+        }
+}
+
+std::vector<EchoOptions> clusters_of(const Options& options) {
+  std::vector<EchoOptions> clusters;
+  if (options.has_part("library")) add_library(options, clusters);
+  if (options.has_part("offloads")) add_offloads(options, clusters);
   return clusters;
+}
+
+std::vector<LoadShape> loads_of(const EchoOptions& cluster) {
+  if (cluster.side != nullptr) return {std::begin(kOffloadLoads), std::end(kOffloadLoads)};
+  return {std::begin(kLibraryLoads), std::end(kLibraryLoads)};
 }
 
 // The cases take turns, so that a slow moment of the machine does not fall on one of them alone.
@@ -40,19 +72,21 @@ std::vector<Case> measure_all(const Options& options, const std::stop_token& sto
   const auto clusters = clusters_of(options);
   std::vector<Case> cases;
   for (const EchoOptions& cluster : clusters)
-    for (const LoadShape& load : kLoadShapes) cases.push_back({cluster, load, {}});
-  for (std::size_t repeat = 0; repeat < options.repeats; ++repeat)
-    for (std::size_t i = 0; i < clusters.size(); ++i) {
+    for (const LoadShape& load : loads_of(cluster)) cases.push_back({cluster, load, {}});
+  for (std::size_t repeat = 0; repeat < options.repeats; ++repeat) {
+    auto next = cases.begin();
+    for (const EchoOptions& cluster : clusters) {
       if (stop.stop_requested()) return cases;
       std::vector<Case*> of_cluster;
-      for (std::size_t load = 0; load < std::size(kLoadShapes); ++load)
-        of_cluster.push_back(&cases[i * std::size(kLoadShapes) + load]);
-      std::fprintf(stderr, "bmc-paxos-bench: run %zu of %zu: %zu replicas, %s, %s%s\n", repeat + 1,
-                   options.repeats, clusters[i].replicas, clusters[i].durability.c_str(),
-                   clusters[i].batching ? "batched" : "unbatched",
-                   clusters[i].busy_poll_us > 0 ? ", polling" : "");
-      measure(clusters[i], options.seconds, of_cluster);
+      for (std::size_t load = loads_of(cluster).size(); load > 0; --load) of_cluster.push_back(&*next++);
+      std::fprintf(stderr, "bmc-paxos-bench: run %zu of %zu: %zu replicas, %s, %s%s%s%s\n", repeat + 1,
+                   options.repeats, cluster.replicas, cluster.durability.c_str(),
+                   cluster.batching ? "batched" : "unbatched", cluster.busy_poll_us > 0 ? ", polling" : "",
+                   cluster.side != nullptr ? ", offloads: " : "",
+                   cluster.side != nullptr ? cluster.side->name : "");
+      measure(cluster, options.seconds, of_cluster);
     }
+  }
   return cases;
 }
 
@@ -78,6 +112,12 @@ int main_program(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--repeats", options.repeats, "of which the median counts")
       ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  app.add_option("--part", options.parts, "the library by itself, and what the kernel's offloads change")
+      ->check(CLI::IsMember({"library", "offloads"}))
+      ->capture_default_str();
+  app.add_option("--side", options.sides, "of the offloads")
+      ->check(CLI::IsMember({"off", "broadcast", "ack", "quorum", "all"}))
       ->capture_default_str();
   app.add_option("--replicas", options.replicas)->check(CLI::IsMember({3, 5, 7, 9}));
   app.add_option("--durability", options.durabilities)->check(CLI::IsMember({"memory", "wal"}));

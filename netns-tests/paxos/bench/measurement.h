@@ -17,15 +17,26 @@ struct LoadShape {
   std::size_t clients;
   std::size_t outstanding;  // of each
 };
-inline constexpr LoadShape kLoadShapes[] = {
-    {"1_client", 1, 1}, {"8_clients", 8, 1}, {"64_outstanding", 1, 64}};
 
-// Of one run, per request where it says so.
+// Of the leader, or of each backup; per request.
+struct RoleFigures {
+  double cpu_us = 0;   // of its process, and of the network's work that fell into its time
+  double packets = 0;  // sent
+  double wakeups = 0;  // of its threads
+  // Of a case with a side, measured on their own:
+  double process_us = 0;  // of its process alone
+  double device_us = 0;   // of its interface's NAPI
+  double system_calls = 0;
+
+  double attributed_us() const { return process_us + device_us; }
+};
+
+// Of one run.
 struct Figures {
   double per_second = 0;
   double p50_us = 0, p99_us = 0;
-  double leader_cpu_us = 0, backup_cpu_us = 0, client_cpu_us = 0;     // per request; backup: each
-  double leader_packets = 0, backup_packets = 0, client_packets = 0;  // sent per request; backup: each
+  double client_cpu_us = 0, client_packets = 0;  // per request
+  RoleFigures leader, backup;
 };
 
 struct Case {
@@ -33,14 +44,14 @@ struct Case {
   LoadShape load;
   std::vector<Figures> runs;
 
-  // "paxos.3.memory.unbatched.8_clients".
+  // "paxos.3.memory.unbatched.8_clients", "paxos_offloads.3.memory.unbatched.all.8_clients".
   std::string name() const;
   // Of each figure the median of the runs.
   Figures median() const;
 };
 
 // All loads on one cluster; adds a run to each of `cases`, which must be of that cluster. Throws
-// lab::LabError when requests failed.
+// lab::LabError when requests failed, or the kernel did not do what the side says.
 void measure(const EchoOptions& options, double seconds, std::vector<Case*>& cases);
 
 std::string table(const std::vector<Case>& cases);
