@@ -132,7 +132,7 @@ struct paxos_cells {
 	__u64 commit_hint;   /* position; the leader's commit number; atomic max; writer: program */
 	__u64 last_heard_ns; /* of the leader; atomic max; writer: program */
 	__u64 asked_again;   /* PREPAREs that came again where only absorbed; atomic add; writer: program */
-	__u64 need_wakeup;   /* 1: ring the doorbell at the next news; process sets, program takes by swap */
+	__u64 need_wakeup;   /* PAXOS_WAKE_...; 0: nobody sleeps; process sets, program takes by swap */
 	__u8 reserved2[PAXOS_CELL_BYTES - 32];
 	/* leader: what is committed */
 	__u64 leader_gate; /* rel always 0; writer: process */
@@ -185,6 +185,9 @@ enum paxos_doorbell_kind {
 	PAXOS_DOORBELL_ASKED_AGAIN = 2,
 	PAXOS_DOORBELL_COMMITTED = 3,
 };
+
+#define PAXOS_WAKE_AT_NEWS 1ull
+#define PAXOS_WAKE_WHEN_CROWDED 2ull /* at news, but for entries: not before they take half of the slots */
 
 /* Wakes who sleeps; says nothing that the cells do not say. */
 struct paxos_doorbell {

@@ -99,9 +99,11 @@ bool Accelerator::has_news(Op commit) const {
   return backup_.has_news() || backup_.asked_again() != asked_again_;
 }
 
-bool Accelerator::may_sleep(Op commit) {
+bool Accelerator::may_sleep(Op commit, bool is_waited_for) {
   if (leader_.is_armed()) return leader_.may_sleep(commit);
-  return backup_.may_sleep() && backup_.asked_again() == asked_again_;
+  const bool is_promised = options_.durability == Durability::kMemory;
+  return backup_.may_sleep(is_promised && !is_waited_for ? Sleep::kDeep : Sleep::kLight) &&
+         backup_.asked_again() == asked_again_;
 }
 
 }  // namespace bmc::paxos

@@ -48,8 +48,10 @@ class Accelerator : public Fence {
   void show_alive(std::uint64_t now_ns) { backup_.show_alive(now_ns); }
   // Of a process that does not sleep; `commit`: the core's.
   bool has_news(Op commit) const;
-  // Before sleeping on the doorbell; `commit`: the core's. False: there is news, do not sleep.
-  bool may_sleep(Op commit);
+  // Before sleeping on the doorbell for a tick at most; `commit`: the core's. False: there is news, do not
+  // sleep. `is_waited_for`: the next entry is, by somebody here; otherwise what is accepted and acknowledged
+  // waits in its slot for the tick.
+  bool may_sleep(Op commit, bool is_waited_for);
 
  private:
   Fenced read(const std::vector<std::string>& taken);

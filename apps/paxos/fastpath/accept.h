@@ -184,6 +184,16 @@ static __always_inline void leave_hints(const struct fast_world *world, const st
 							       commit < PAXOS_REL_MAX ? commit : PAXOS_REL_MAX));
 }
 
+/* Entries may wait in their slots, if the process says so, as long as there is room for as many again. */
+static __always_inline void wake_for_accepted(const struct fast_world *world, const struct accept *accept)
+{
+	int is_crowded = accept->rel - PAXOS_REL(accept->tail) >= world_slot_count(world) / 2;
+
+	if (!is_crowded && world_load(world, &world_cells(world)->need_wakeup) == PAXOS_WAKE_WHEN_CROWDED) /* 10 */
+		return;
+	world_wake(world, PAXOS_DOORBELL_ACCEPTED, (accept->gate & PAXOS_POSITION_MASK) + 1); /* 10a */
+}
+
 /*
  * The whole decision about a PREPARE whose header is one (check_header). On PAXOS_TX_... `ack` is the answer; on
  * PAXOS_DROP_... there is none; on PAXOS_PASS_... nothing was promised, and the datagram is the process's.
@@ -214,7 +224,7 @@ static __always_inline enum paxos_fast_counter accept_prepare(const struct fast_
 		return out;
 	leave_hints(world, &accept, prepare);
 	if (!world_has(world, FAST_MUTANT_wakeup_before_accept))
-		world_wake(world, PAXOS_DOORBELL_ACCEPTED, (accept.gate & PAXOS_POSITION_MASK) + 1); /* 10 */
+		wake_for_accepted(world, &accept);
 	if (accept.config.ack_level != PAXOS_ACK_MEMORY)
 		return PAXOS_DROP_ABSORBED;
 	make_acknowledgement(&accept.config, prepare, prepare->op, prepare->chain, ack);

@@ -87,15 +87,16 @@ bool BackupGate::has_news() const {
   return (shared_load(&cells.gate) & PAXOS_POSITION_MASK) != own_word(cells.tail);
 }
 
-bool BackupGate::may_sleep() {
+bool BackupGate::may_sleep(Sleep sleep) {
   paxos_cells& cells = *world_.cells;
+  const bool is_deep = sleep == Sleep::kDeep;
   const __u64 asked = shared_load(&cells.asked_again);
-  world_swap(&world_, &cells.need_wakeup, 1);
+  world_swap(&world_, &cells.need_wakeup, is_deep ? PAXOS_WAKE_WHEN_CROWDED : PAXOS_WAKE_AT_NEWS);
   if (world_has(&world_, FAST_MUTANT_sleeps_unlooked)) return true;
   const __u64 gate = world_load(&world_, &cells.gate);
-  if ((gate & PAXOS_POSITION_MASK) == own_word(cells.tail) && shared_load(&cells.asked_again) == asked) {
-    return true;
-  }
+  const __u64 waiting = (gate & PAXOS_POSITION_MASK) - own_word(cells.tail);
+  const __u64 enough = is_deep ? world_slot_count(&world_) / 2 : 1;
+  if (waiting < enough && shared_load(&cells.asked_again) == asked) return true;
   world_swap(&world_, &cells.need_wakeup, 0);
   return false;
 }

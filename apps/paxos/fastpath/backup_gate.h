@@ -28,6 +28,9 @@ struct BackupTerm {
   paxos_address leader_address{};
 };
 
+// What ends a sleep: any news; or only what cannot wait: half of the slots in use, or the leader asks again.
+enum class Sleep : std::uint8_t { kLight, kDeep };
+
 class BackupGate {
  public:
   // The memory of `world` outlives it.
@@ -56,8 +59,8 @@ class BackupGate {
   // Whether something was accepted since the last take.
   bool has_news() const;
 
-  // Before sleeping on the doorbell. False: there is news, do not sleep.
-  bool may_sleep();
+  // Before sleeping on the doorbell. False: there is news that this sleep does not last over, do not sleep.
+  bool may_sleep(Sleep sleep = Sleep::kLight);
 
   // How often the leader asked again for what was absorbed; grows.
   std::uint64_t asked_again() const;

@@ -140,10 +140,10 @@ void KernelOffload::call_for_news() {
 }
 
 // What is frozen has nothing to tell, and is not waited for.
-void KernelOffload::rest(Op commit, bool is_polling) {
+void KernelOffload::rest(Op commit, bool is_waited_for, bool is_polling) {
   if (!accelerator_) return;
   accelerator_->show_alive(monotonic_ns());
-  if (!is_polling && fence_.is_armed() && !accelerator_->may_sleep(commit)) call_for_news();
+  if (!is_polling && fence_.is_armed() && !accelerator_->may_sleep(commit, is_waited_for)) call_for_news();
 }
 
 bool KernelOffload::has_news(Op commit) {

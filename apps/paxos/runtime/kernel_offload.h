@@ -47,8 +47,8 @@ class KernelOffload {
   void stop();
 
   // After every burst of calls of the core, whose commit number is `commit`. Calls for news() later, if it
-  // must not sleep now. `is_polling`: it will not.
-  void rest(Op commit, bool is_polling);
+  // must not sleep now. `is_waited_for`: as Accelerator says. `is_polling`: it will not sleep.
+  void rest(Op commit, bool is_waited_for, bool is_polling);
   // Of who polls: whether there are news.
   bool has_news(Op commit);
 

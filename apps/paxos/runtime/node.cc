@@ -183,7 +183,9 @@ void Node::act() {
   carry_out();
   udp_->flush();
   arm_timer();
-  if (kernel_) kernel_->rest(core_->look().commit, udp_->is_polling());
+  if (!kernel_) return;
+  const CoreView core = core_->look();
+  kernel_->rest(core.commit, core.reads_waiting > 0, udp_->is_polling());
 }
 
 // Whether something was handed to storage.

@@ -66,7 +66,7 @@ void Node::switch_offloads() {
 // Until the next call, or the doorbell.
 void Node::rest() {
   accelerator_->show_alive(kernel_.now_ns());
-  if (!accelerator_->may_sleep(view_.commit)) wake();
+  if (!accelerator_->may_sleep(view_.commit, view_.reads_waiting > 0)) wake();
 }
 
 // The doorbell has rung.

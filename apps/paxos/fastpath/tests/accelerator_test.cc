@@ -97,10 +97,34 @@ TEST(Accelerator, InWalItAbsorbs) {
   EXPECT_OUT(DROP_ABSORBED, memory.deliver(sent_prepare(kBase + 1, PAXOS_ACK_DURABLE)));
   EXPECT_FALSE(accelerator.take().asked_again);
   EXPECT_OUT(DROP_ASKED_AGAIN, memory.deliver(sent_prepare(kBase + 1, PAXOS_ACK_DURABLE)));
-  EXPECT_FALSE(accelerator.may_sleep(0));
+  EXPECT_FALSE(accelerator.may_sleep(0, false));
   EXPECT_TRUE(accelerator.take().asked_again);
-  EXPECT_TRUE(accelerator.may_sleep(0));
+  EXPECT_TRUE(accelerator.may_sleep(0, false));
   EXPECT_FALSE(accelerator.take().asked_again);
+}
+
+TEST(Accelerator, InMemoryEntriesWaitUnlessSomebodyWaitsForThem) {
+  Memory memory;
+  Accelerator accelerator(memory.world(), options_of(kBackup));
+  ASSERT_TRUE(accelerator.arm_backup(arm_backup()));
+  EXPECT_TRUE(accelerator.may_sleep(0, false));
+  EXPECT_OUT(TX_ACKED, memory.deliver(sent_prepare(kBase + 1)));
+  EXPECT_TRUE(memory.rings().empty());
+  EXPECT_TRUE(accelerator.may_sleep(0, false));
+  EXPECT_FALSE(accelerator.may_sleep(0, true)) << "a read waits";
+  EXPECT_EQ(accelerator.take().accepted.size(), 1u);
+  EXPECT_TRUE(accelerator.may_sleep(0, true));
+  EXPECT_OUT(TX_ACKED, memory.deliver(sent_prepare(kBase + 2)));
+  EXPECT_EQ(memory.rings().size(), 1u);
+}
+
+TEST(Accelerator, InWalEveryEntryWakes) {
+  Memory memory;
+  Accelerator accelerator(memory.world(), options_of(kBackup, Durability::kWal));
+  ASSERT_TRUE(accelerator.arm_backup(arm_backup()));
+  EXPECT_TRUE(accelerator.may_sleep(0, false));
+  EXPECT_OUT(DROP_ABSORBED, memory.deliver(sent_prepare(kBase + 1, PAXOS_ACK_DURABLE)));
+  EXPECT_EQ(memory.rings().size(), 1u);
 }
 
 // Of a datagram that the checksum let through. In wal nobody was told: it is as if it had not come.
@@ -138,8 +162,8 @@ TEST(Accelerator, Counts) {
   accelerator.acknowledge_self(kBase + 1);
   EXPECT_EQ(accelerator.acked(kBackup), kBase + 2);
   EXPECT_EQ(accelerator.commit(), kBase + 1);
-  EXPECT_FALSE(accelerator.may_sleep(kBase));
-  EXPECT_TRUE(accelerator.may_sleep(kBase + 1));
+  EXPECT_FALSE(accelerator.may_sleep(kBase, false));
+  EXPECT_TRUE(accelerator.may_sleep(kBase + 1, false));
   EXPECT_TRUE(accelerator.freeze().accepted.empty());
   EXPECT_EQ(accelerator.acked(kBackup), kBase + 2);
   EXPECT_OUT(PASS_NOT_LEADING, memory.deliver(prepare_ok(kBackup, kBase + 2)));

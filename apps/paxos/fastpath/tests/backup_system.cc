@@ -199,7 +199,7 @@ void BackupSystem::step_process(Act act) {
     if (act == kTake) messages = gate.take();
     if (act == kFreeze) messages = gate.freeze();
     if (act >= kArmSame && act <= kArmShorter) gate.arm(next);
-    if (act == kSleep) may_sleep = gate.may_sleep();
+    if (act == kSleep) may_sleep = gate.may_sleep(bounds_.sleep);
   });
   if (ended) finish(act, messages, may_sleep);
 }
@@ -269,7 +269,8 @@ void BackupSystem::check_stored() const {
 void BackupSystem::check_woken() const {
   const bool are_idle =
       std::all_of(cpus_.begin(), cpus_.end(), [](const Cpu& cpu) { return cpu.packet == 0; });
-  const bool is_news = PAXOS_REL(cells_.gate) > PAXOS_REL(cells_.tail);
+  const std::uint64_t news = PAXOS_REL(cells_.gate) - PAXOS_REL(cells_.tail);
+  const bool is_news = news >= (bounds_.sleep == Sleep::kDeep ? kSlots / 2 : 1);
   require(!process_.is_asleep || rung_ || !are_idle || !is_news, "L2: sleeps over news");
 }
 

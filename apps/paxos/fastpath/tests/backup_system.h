@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/paxos/fastpath/backup_gate.h"
 #include "apps/paxos/fastpath/tests/explore.h"
 #include "apps/paxos/fastpath/tests/fixture.h"
 
@@ -21,6 +22,7 @@ struct BackupBounds {
   Op ops = 3;
   bool damaged = false;  // some datagrams are
   bool sleeps = false;   // the process sleeps when there is nothing to do
+  Sleep sleep = Sleep::kLight;
   fast_mutant mutant = FAST_MUTANT_NONE;
 };
 

@@ -31,12 +31,15 @@ constexpr BackupBounds kTwoTerms{.packets = 2, .terms = 2};
 constexpr BackupBounds kThreeTerms{.packets = 1, .terms = 3, .ops = 2};
 constexpr BackupBounds kDamaged{.packets = 2, .terms = 1, .ops = 2, .damaged = true};
 constexpr BackupBounds kSleeping{.packets = 2, .terms = 1, .ops = 2, .sleeps = true};
+constexpr BackupBounds kSleepingDeep{
+    .packets = 2, .terms = 1, .ops = 2, .sleeps = true, .sleep = Sleep::kDeep};
 
 TEST(ExploreBackup, OneTerm) { expect_holds(kOneTerm); }
 TEST(ExploreBackup, TwoTerms) { expect_holds(kTwoTerms); }
 TEST(ExploreBackup, ThreeTerms) { expect_holds(kThreeTerms); }
 TEST(ExploreBackup, Damaged) { expect_holds(kDamaged); }
 TEST(ExploreBackup, Sleeping) { expect_holds(kSleeping); }
+TEST(ExploreBackup, SleepingDeep) { expect_holds(kSleepingDeep); }
 
 TEST(ExploreBackupMutant, no_freeze) { expect_found(kOneTerm, FAST_MUTANT_no_freeze); }
 TEST(ExploreBackupMutant, read_then_freeze) { expect_found(kOneTerm, FAST_MUTANT_read_then_freeze); }
@@ -58,6 +61,10 @@ TEST(ExploreBackupMutant, no_drain) { expect_found(kOneTerm, FAST_MUTANT_no_drai
 TEST(ExploreBackupMutant, arm_keeps_generation) { expect_found(kTwoTerms, FAST_MUTANT_arm_keeps_generation); }
 TEST(ExploreBackupMutant, wakeup_before_accept) { expect_found(kSleeping, FAST_MUTANT_wakeup_before_accept); }
 TEST(ExploreBackupMutant, sleeps_unlooked) { expect_found(kSleeping, FAST_MUTANT_sleeps_unlooked); }
+TEST(ExploreBackupMutant, wakeup_before_accept_deep) {
+  expect_found(kSleepingDeep, FAST_MUTANT_wakeup_before_accept);
+}
+TEST(ExploreBackupMutant, sleeps_unlooked_deep) { expect_found(kSleepingDeep, FAST_MUTANT_sleeps_unlooked); }
 
 }  // namespace
 }  // namespace bmc::paxos::test

@@ -81,6 +81,22 @@ TEST(BackupGate, DoesNotSleepOverNews) {
   EXPECT_EQ(memory.rings().size(), 1u) << "once";
 }
 
+TEST(BackupGate, SleepsDeepUntilHalfOfTheSlotsAreInUse) {
+  Memory memory;
+  BackupGate gate(memory.world());
+  gate.arm(backup_term());
+  EXPECT_TRUE(gate.may_sleep(Sleep::kDeep));
+  const Op half = memory.world().slot_count / 2;
+  for (Op op = 1; op < half; ++op) EXPECT_OUT(TX_ACKED, memory.deliver(prepare(kBase + op)));
+  EXPECT_TRUE(memory.rings().empty());
+  EXPECT_TRUE(gate.may_sleep(Sleep::kDeep)) << "one less than half";
+  EXPECT_OUT(TX_ACKED, memory.deliver(prepare(kBase + half)));
+  EXPECT_EQ(memory.rings().size(), 1u);
+  EXPECT_FALSE(gate.may_sleep(Sleep::kDeep));
+  EXPECT_EQ(gate.take().size(), half);
+  EXPECT_TRUE(gate.may_sleep(Sleep::kDeep));
+}
+
 class BackupGateDeathTest : public testing::Test {
  protected:
   BackupGateDeathTest() {

@@ -67,7 +67,7 @@ class XdpPaxosDifferential : public XdpPaxos {
     cells.gate = (dice.one_in(12) ? 0 : PAXOS_ARMED) | PAXOS_POSITION(generation, rel);
     if (dice.one_in(12)) cells.leader_gate &= ~PAXOS_ARMED;
     cells.tail = near(dice, generation, dice.one_in(8) ? rel - PAXOS_SLOTS : rel);
-    cells.need_wakeup = dice.roll(2);
+    cells.need_wakeup = dice.roll(3);
     if (dice.one_in(20)) cells.alive_ns = dice.one_in(2) ? 0 : 1;
     for (__u64 i = 0; i < 4; ++i) {
       const __u64 state = dice.roll(4) == 0 ? PAXOS_SLOT_WRITING : dice.roll(3) == 0 ? 0 : PAXOS_SLOT_READY;
