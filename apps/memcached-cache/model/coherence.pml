@@ -196,8 +196,11 @@ inline execute_flush()
 
 #define IS_HIT(i, k, e) (IS_VALID(i) && entry_key[i] == k && IS_OF_EPOCH(i, e))
 
+/* Not older than what was due, and not what memcached has not executed yet. */
+#define IS_VALUE(i, k, due) (entry_version[i] >= due && entry_version[i] <= store[k])
+
 /* The same property without the steps of a GET: to be asserted wherever a way or memcached changes. */
-#define NEVER_STALE(i, k) assert(!IS_HIT(i, k, epoch) || entry_version[i] >= DUE(k))
+#define NEVER_STALE(i, k) assert(!IS_HIT(i, k, epoch) || IS_VALUE(i, k, DUE(k)))
 
 #if WAYS > 1
 #define NEVER_STALE_NOW(k) NEVER_STALE(0, k); NEVER_STALE(1, k)
@@ -222,11 +225,11 @@ end:	do
 			floor = DUE(key); /* what memcached would have answered when the GET arrived */
 			seen = epoch
 		}
-		/* THE PROPERTY: a hit is never older than that. */
+		/* THE PROPERTY: a hit is never older than that, nor of a write that is not executed. */
 		if
-		:: d_step { IS_HIT(0, key, seen) -> assert(entry_version[0] >= floor) }
+		:: d_step { IS_HIT(0, key, seen) -> assert(IS_VALUE(0, key, floor)) }
 #if WAYS > 1
-		:: d_step { IS_HIT(1, key, seen) -> assert(entry_version[1] >= floor) }
+		:: d_step { IS_HIT(1, key, seen) -> assert(IS_VALUE(1, key, floor)) }
 #endif
 		:: true
 		fi;
@@ -251,7 +254,7 @@ end:	do
 #define PUBLISHED(fill) PENDING(fill)
 #endif
 
-#ifdef NOT_RECHECKED
+#if defined(NOT_RECHECKED) || defined(CHECKED_BEFORE_PENDING)
 #define CONFIRMED true
 #else
 #define CONFIRMED (stamp == STAMP(seen, epoch))

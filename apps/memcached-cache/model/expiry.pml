@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Scenario: expiry. One key. Writers that give it a time to live; a `touch` on a connection out of step,
- * seen only by the global guard; flush_all with a delay; TTL hints, bmcd's `me` probe. Time is in seconds of
- * CLOCK_MONOTONIC; memcached's own clock lags behind it as it likes (SIGSTOP), and clock_floor_s behind that.
- * Included by coherence.pml.
+ * seen only by the global guard; flush_all with a delay; TTL hints, bmcd's `me` probe, staged values. Time is in
+ * seconds of CLOCK_MONOTONIC; memcached's own clock lags behind it as it likes (SIGSTOP), and clock_floor_s behind
+ * that. Included by coherence.pml.
  */
 
 #define NEVER 254
@@ -23,7 +23,11 @@ byte flush_at = NEVER;     /* delayed flush_all: items not newer than this are g
 
 /* The entries' deadlines, by their places in the log: a reader and the probe each hold theirs when no way leads
  * to it any more. 0: none. */
+#if STAGED
+#define PLACES 5 /* the last two are of staged values */
+#else
 #define PLACES 3
+#endif
 #define PLACE_OF_WAY (way[0] / 2)
 byte entry_deadline[PLACES + 1];
 byte reader_at;
@@ -98,6 +102,11 @@ inline forget_places()
 	entry_deadline[1] = (HOLDS_PLACE(1) -> entry_deadline[1] : UNKNOWN);
 	entry_deadline[2] = (HOLDS_PLACE(2) -> entry_deadline[2] : UNKNOWN);
 	entry_deadline[3] = (HOLDS_PLACE(3) -> entry_deadline[3] : UNKNOWN)
+#if STAGED
+	;
+	entry_deadline[4] = (HOLDS_PLACE(4) -> entry_deadline[4] : UNKNOWN);
+	entry_deadline[5] = (HOLDS_PLACE(5) -> entry_deadline[5] : UNKNOWN)
+#endif
 }
 
 #define FREE_PLACE (reader_at != 1 && probe_at != 1 -> 1 : (reader_at != 2 && probe_at != 2 -> 2 : 3))
@@ -166,6 +175,65 @@ proctype WriterForSeconds(byte ttl)
 #endif
 	lower_guard(0)
 }
+
+#if STAGED
+#ifdef STAGED_DEADLINE_OF_THE_ANSWER
+#define STAGED_DEADLINE (ttl -> floor_s + ttl : NEVER)
+#else
+#define STAGED_DEADLINE deadline
+#endif
+#ifdef STAGED_NOT_CUT_BY_FLUSH
+#define STAGED_CUT false
+#else
+#define STAGED_CUT (deadline > flush_from)
+#endif
+
+/* The same, and its value is in the log (staged.pml); the hint is left out. Each word at a time of its own. */
+proctype StagedForSeconds(byte ttl; byte place)
+{
+	byte stamp, deadline, lease_epoch, version, now;
+	bool alone;
+
+	d_step {
+		generation[0]++;
+		in_flight[0]++;
+		stamp = generation[0];
+		alone = in_flight[0] == 1
+	}
+	kill_entry();
+	d_step {
+		stamp = stamp + epoch;
+#ifndef STAGED_BESIDE_A_GLOBAL_WRITE
+		alone = alone && global_flight == 0;
+#endif
+		deadline = (ttl -> floor_s + ttl : NEVER)
+	}
+	/* stage_value() */
+	d_step { lease_epoch = epoch; deadline = (STAGED_CUT -> flush_from : deadline) }
+	d_step {
+		EXECUTE_WRITE(0);
+		version = store[0];
+		item_time = clock;
+		expires = (ttl -> clock + ttl : NEVER);
+		truly_expires = (ttl -> second + ttl : NEVER)
+	}
+	/* publish_staged(), before the write ends */
+	if
+	:: d_step { alone ->
+			put_way(0, PENDING(place), 0, lease_epoch, version);
+			entry_deadline[place] = STAGED_DEADLINE;
+			forget_places() }
+		now = generation[0];
+		if
+		:: d_step { stamp == now + epoch && way[0] == PENDING(place) -> way[0] = VALID(place) }
+		:: d_step { stamp != now + epoch && way[0] == PENDING(place) -> EMPTY_WAY(0); forget_places() }
+		:: d_step { way[0] != PENDING(place) -> skip }
+		fi
+	:: !alone
+	fi;
+	lower_guard(0)
+}
+#endif
 
 /*
  * An `add` that lives for ever, on a connection that was lost once: the reply that seems to be its own may be an
@@ -366,7 +434,15 @@ init
 		run Clocks();
 		run FillWithDeadline();
 		run LookUpWithDeadline();
+#if STAGED
+		run StagedForSeconds(0, 4);
+#if STAGED > 1
+		run StagedForSeconds(1, 5);
+		run Touch();
+#endif
+#else
 		run WriterForSeconds(0);
+#endif
 #if HINTS
 		run WriterForSeconds(1);
 		run Touch();

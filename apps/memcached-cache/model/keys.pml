@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Scenario: two keys that share a guard and a bucket of two ways, writers, one command on the global guard
- * (flush_all, or an unknown verb that writes any key), fills, GETs; or, as UNSEEN, a write that no program saw
- * and then `bmcctl invalidate`. Included by coherence.pml.
+ * (flush_all, or an unknown verb that writes any key), fills, GETs; as UNSEEN, a write that no program saw and
+ * then `bmcctl invalidate`; with STAGED, writes whose value is stored with them (staged.pml). Included by
+ * coherence.pml.
  */
 
 proctype GlobalWriter()
@@ -36,12 +37,23 @@ proctype Invalidate(byte k)
 }
 #endif
 
+#if STAGED
+#include "staged.pml"
+#endif
+
 init
 {
 	byte each;
 	atomic {
 #if WRITERS
+#if STAGED
+		if
+		:: run Writer(0)
+		:: run Writer(1)
+		fi;
+#else
 		run Writer(0);
+#endif
 #if WRITERS > 1
 		if
 		:: run Writer(0)
@@ -52,12 +64,23 @@ init
 #ifdef UNSEEN
 		run Invalidate(0);
 #endif
+#if STAGED
+		run StagedWriter(0, FILLS + 1);
+#if STAGED > 1
+		if
+		:: run StagedWriter(0, FILLS + 2)
+		:: run StagedWriter(1, FILLS + 2)
+		fi;
+#endif
+#endif
 #if GLOBALS
 		run GlobalWriter();
 #endif
+#if FILLS
 		for (each : 1 .. FILLS) {
 			run Fill(each)
 		}
+#endif
 #if LOOK_UPS
 		run Look_up();
 #endif

@@ -36,6 +36,9 @@ SCENARIOS = {
     "keys.two_fills_and_a_global_write": f"{KEYS} WRITERS=1 FILLS=2 GLOBALS=1",
     "keys.one_tag": f"{KEYS} WRITERS=2 FILLS=2 ONE_TAG",
     "keys.invalidate": f"{KEYS} WRITERS=1 FILLS=1 LOOK_UPS=1 UNSEEN",
+    "keys.staged": f"{KEYS} STAGED=1 WRITERS=1 FILLS=1 GLOBALS=1",
+    "keys.two_staged": f"{KEYS} STAGED=2 WRITERS=1 FILLS=0 LOOK_UPS=1",
+    "keys.staged_and_a_global_write": f"{KEYS} STAGED=2 WRITERS=0 FILLS=0 GLOBALS=1 LOOK_UPS=1",
     "stream.seen_from_its_start": STREAM,
     "stream.older_than_bmcd": f"{STREAM} OLDER_THAN_BMCD=1",
     "suspect.old_requests": f"{SUSPECT} COMMANDS=8",
@@ -55,6 +58,8 @@ SCENARIOS = {
     "expiry.suspect": f"{EXPIRY} SECONDS=2 SUSPECTS=1",
     "expiry.probe": f"{EXPIRY} SECONDS=2 PROBES=1",
     "expiry.delayed_flush": f"{EXPIRY} SECONDS=4 FLUSHES=1",
+    "expiry.staged": f"{EXPIRY} SECONDS=2 STAGED=2",
+    "expiry.staged_and_a_delayed_flush": f"{EXPIRY} SECONDS=4 STAGED=1 FLUSHES=1",
 }
 
 # Scenario -> the rules it can do without none of: each left out must be found.
@@ -65,6 +70,12 @@ BROKEN = {
         STAMP_IS_KEY_GENERATION_ONLY MISMATCH_NOT_RECHECKED COMPARED_WITH_ANOTHER_EPOCH""",
     "keys.two_fills": "COMPARED_WITH_PENDING",
     "keys.invalidate": "BUMP_AFTER_WAYS BUMP_WITHOUT_WAYS",
+    "keys.two_staged": """STAGED_BESIDE_A_WRITE STAGED_WHATEVER_THE_REPLY STAGED_WHILE_SUSPECT
+        STAGED_GENERATION_OF_THE_ANSWER STAGED_STAMP_OF_THE_ANSWER CHECKED_BEFORE_PENDING NOT_RECHECKED
+        PUBLISHED_WITHOUT_PENDING VALIDATED_WITHOUT_COMPARE PENDING_SERVED PENDING_NOT_KILLED KILLED_BY_COMPARE
+        WAYS_KILLED_BEFORE_GUARD WAYS_NOT_KILLED""",
+    "keys.staged_and_a_global_write": """STAGED_BESIDE_A_GLOBAL_WRITE STAMP_IS_KEY_GENERATION_ONLY
+        EPOCH_NOT_COMPARED""",
     "stream.seen_from_its_start": """NOREPLY_RELEASED_AT_ONCE NOREPLY_RELEASED_BY_EARLIER_REPLY
         RESET_RELEASED_BEFORE_CLOSE OUT_OF_STEP_NOT_HELD HELD_TOO_LATE SWEEP_IGNORES_NEW_PAYLOAD""",
     "stream.older_than_bmcd": "BOOT_NOT_HELD",
@@ -87,6 +98,8 @@ BROKEN = {
         HINT_OF_KEY_GENERATION_ONLY HINT_BESIDE_GLOBAL_WRITE""",
     "expiry.suspect": "HINT_WHILE_SUSPECT",
     "expiry.probe": "PROBE_IGNORES_STAMP PROBE_STAMP_OF_THE_QUESTION",
+    "expiry.staged": "STAGED_DEADLINE_OF_THE_ANSWER STAGED_BESIDE_A_GLOBAL_WRITE SERVED_AT_DEADLINE",
+    "expiry.staged_and_a_delayed_flush": "STAGED_NOT_CUT_BY_FLUSH FLUSH_WITHOUT_THE_SECOND FLUSH_BY_TRUE_TIME",
     "expiry.delayed_flush": "FLUSH_WITHOUT_THE_SECOND FLUSH_BY_TRUE_TIME NOT_CUT_BY_FLUSH",
 }
 
