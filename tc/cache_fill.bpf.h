@@ -21,11 +21,11 @@ static __always_inline enum cache_counter judge_reply(struct __sk_buff *skb, str
 	fill->now_ns = bpf_ktime_get_ns();
 	count_miss_path(fill);
 	switch (read_reply(skb, fill)) {
-	case REPLY_MISS:
+	case TEXT_MISS:
 		return CACHE_FILL_MISS;
-	case REPLY_OTHER:
+	case TEXT_OTHER:
 		return CACHE_FILL_SHAPE;
-	case REPLY_VALUE:
+	case TEXT_VALUE:
 		break;
 	}
 	if (fill->value.key_hash != fill->lease.key_hash)

@@ -9,8 +9,8 @@
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/coherence/lease.bpf.h"
 #include "apps/memcached-cache/store/cache_maps.bpf.h"
+#include "apps/memcached-cache/store/reply_text.h"
 #include "tc/reply_packet.bpf.h"
-#include "tc/reply_text.h"
 
 /* Per CPU: TC egress runs with bottom halves off and is not nested. */
 struct {
@@ -86,20 +86,20 @@ static __always_inline void count_miss_path(const struct fill *fill)
 }
 
 /* Copies the datagram and reads its form. */
-static __always_inline enum reply_shape read_reply(struct __sk_buff *skb, struct fill *fill)
+static __always_inline enum text_shape read_reply(struct __sk_buff *skb, struct fill *fill)
 {
 	__u32 zero = 0, length = fill->packet.length;
 	struct reply_buffer *scratch = bpf_map_lookup_elem(&fill_scratch, &zero);
 
 	if (!scratch || length > CACHE_REPLY_MAX)
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	/* Else both bounds become one comparison, which 6.1's verifier does not follow. */
 	asm volatile("" : "+r"(length));
 	if (length <= CACHE_UDP_HEADER)
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	fill->scratch = scratch;
 	if (bpf_skb_load_bytes(skb, fill->packet.payload, scratch->word, length))
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	return reply_read(scratch, length, fill->server->hash_seed, &fill->value);
 }
 
@@ -140,18 +140,7 @@ static __always_inline __u32 hinted_deadline(const struct fill *fill)
 /* The item's own deadline, cut to max_staleness and to the earliest delayed flush_all. */
 static __always_inline __u32 entry_deadline(const struct fill *fill)
 {
-	__u32 deadline = hinted_deadline(fill);
-	__u32 cap = fill->server->deadline_cap;
-	__u32 flush_from = shared_load_u32(&fill->server->flush_from);
-	__u32 latest = (__u32)(fill->now_ns >> CACHE_DEADLINE_SHIFT) + cap;
-
-	if (deadline == CACHE_DEADLINE_UNKNOWN)
-		return deadline;
-	if (cap && deadline > latest)
-		deadline = latest;
-	if (flush_from && deadline > flush_from)
-		deadline = flush_from;
-	return deadline;
+	return deadline_cut(hinted_deadline(fill), fill->server, fill->now_ns);
 }
 
 #endif

@@ -114,4 +114,19 @@ static __always_inline __u32 exptime_deadline(__s64 exptime, __u64 clock_floor_s
 	return deadline_from_second(exptime_second(exptime, clock_floor_s, wall_to_mono_s));
 }
 
+/* The deadline of what was current at `now_ns`, cut to max_staleness and to the earliest delayed flush_all. */
+static __always_inline __u32 deadline_cut(__u32 deadline, const struct server_state *server, __u64 now_ns)
+{
+	__u32 cap = server->deadline_cap, flush_from = shared_load_u32(&server->flush_from);
+	__u32 latest = (__u32)(now_ns >> CACHE_DEADLINE_SHIFT) + cap;
+
+	if (deadline == CACHE_DEADLINE_UNKNOWN)
+		return deadline;
+	if (cap && deadline > latest)
+		deadline = latest;
+	if (flush_from && deadline > flush_from)
+		deadline = flush_from;
+	return deadline;
+}
+
 #endif

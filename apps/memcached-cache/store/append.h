@@ -224,6 +224,30 @@ VERIFIED_APART int bucket_scan(const struct lookup_world *world, struct bucket *
 	return slot->found != 0;
 }
 
+/* The way to use for an entry of a key that has none in the bucket: below CACHE_BUCKET_WAYS. */
+VERIFIED_APART __u32 bucket_room(const struct lookup_world *world, const struct bucket *bucket, __u32 current,
+				 __u32 segment_count)
+{
+	struct entry_wanted wanted = {};
+	__u64 oldest = 0;
+	__u32 room = 0;
+
+	wanted.current = current;
+	wanted.segment_count = segment_count;
+	if (!world || !bucket)
+		return 0;
+#pragma GCC unroll 1
+	for (__u32 i = 0; i < CACHE_BUCKET_WAYS; i++) {
+		__u64 age = way_age(world, shared_load(&bucket->way[i]), &wanted);
+
+		if (age > oldest) {
+			oldest = age;
+			room = i;
+		}
+	}
+	return room;
+}
+
 /* The slot's way, in a form in which the verifier sees its bound. */
 static __always_inline __u64 slot_way(const struct bucket_slot *slot)
 {

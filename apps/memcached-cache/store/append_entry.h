@@ -61,6 +61,16 @@ VERIFIED_APART int entry_text_equal(const struct entry_words *entry, const struc
 	return (shared_load(&entry->word[words]) ^ text->word[words]) << (64 - 8 * rest) == 0;
 }
 
+/* A one's complement sum of 32-bit halves, to 16 bits. */
+static __always_inline __u32 text_sum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u32)((sum & 0xffff) + (sum >> 16));
+}
+
 /* Folded one's complement sum of `words` words of the entry's text, the last one padded with zeros. */
 VERIFIED_APART __u32 entry_text_sum(const struct entry_words *entry, __u32 words)
 {
@@ -78,11 +88,28 @@ VERIFIED_APART __u32 entry_text_sum(const struct entry_words *entry, __u32 words
 		sum += (__u32)word;
 		sum += word >> 32;
 	}
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u32)((sum & 0xffff) + (sum >> 16));
+	return text_sum_fold(sum);
+}
+
+/* Writes `words` words of the text, the last one padded with zeros, into the entry. Returns their sum, as above. */
+VERIFIED_APART __u32 entry_text_write(struct entry_words *entry, const struct text_words *text, __u32 words)
+{
+	__u64 sum = 0;
+
+	if (!entry || !text)
+		return 0;
+#pragma GCC unroll 1
+	for (__u32 i = 0; i < TEXT_WORDS; i++) {
+		__u64 word;
+
+		if (i >= words)
+			break;
+		word = text->word[i];
+		shared_store(&entry->word[i], word);
+		sum += (__u32)word;
+		sum += word >> 32;
+	}
+	return text_sum_fold(sum);
 }
 
 #endif

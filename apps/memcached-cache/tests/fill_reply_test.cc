@@ -7,8 +7,8 @@
 #include <random>
 #include <string>
 
+#include "apps/memcached-cache/store/reply_text.h"
 #include "apps/memcached-cache/tests/store_fixture.h"
-#include "tc/reply_text.h"
 
 namespace bmc::test {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t kSeed = 0x1234567;
 
 struct Read {
-  reply_shape shape;
+  text_shape shape;
   reply_value value;
 };
 
@@ -58,7 +58,7 @@ std::optional<std::string> key_of_whole_value(const std::string& text) {
 void expect_value(const std::string& key, std::uint32_t flags, const std::string& data) {
   const auto text = value_text(key, flags, data);
   const auto result = read(text + "END\r\n");
-  ASSERT_EQ(result.shape, REPLY_VALUE) << text;
+  ASSERT_EQ(result.shape, TEXT_VALUE) << text;
   EXPECT_EQ(result.value.key_len, key.size());
   EXPECT_EQ(result.value.key_hash, key_hash(kSeed, key));
   EXPECT_EQ(result.value.text_len, text.size());
@@ -67,9 +67,9 @@ void expect_value(const std::string& key, std::uint32_t flags, const std::string
 TEST(FillReply, EveryKeyLength) {
   for (std::size_t length = 1; length <= CACHE_KEY_MAX; ++length)
     expect_value(std::string(length, 'k'), 0, "v");
-  EXPECT_EQ(read(value_text(std::string(251, 'k'), 0, "v") + "END\r\n").shape, REPLY_OTHER);
-  EXPECT_EQ(read(value_text(std::string(300, 'k'), 0, "v") + "END\r\n").shape, REPLY_OTHER);
-  EXPECT_EQ(read(value_text("", 0, "v") + "END\r\n").shape, REPLY_OTHER);
+  EXPECT_EQ(read(value_text(std::string(251, 'k'), 0, "v") + "END\r\n").shape, TEXT_OTHER);
+  EXPECT_EQ(read(value_text(std::string(300, 'k'), 0, "v") + "END\r\n").shape, TEXT_OTHER);
+  EXPECT_EQ(read(value_text("", 0, "v") + "END\r\n").shape, TEXT_OTHER);
 }
 
 TEST(FillReply, Values) {
@@ -86,14 +86,14 @@ TEST(FillReply, TheLargestText) {
   const auto most = CACHE_TEXT_MAX - frame_bytes;
   expect_value("k", 0, std::string(most, 'v'));
   EXPECT_EQ(value_text("k", 0, std::string(most, 'v')).size(), CACHE_TEXT_MAX);
-  EXPECT_EQ(read(value_text("k", 0, std::string(most + 1, 'v')) + "END\r\n").shape, REPLY_OTHER);
+  EXPECT_EQ(read(value_text("k", 0, std::string(most + 1, 'v')) + "END\r\n").shape, TEXT_OTHER);
 }
 
 TEST(FillReply, Miss) {
-  EXPECT_EQ(read("END\r\n").shape, REPLY_MISS);
-  EXPECT_EQ(read("END\r\r").shape, REPLY_OTHER);
-  EXPECT_EQ(read("END\r").shape, REPLY_OTHER);
-  EXPECT_EQ(read("END\r\n ").shape, REPLY_OTHER);
+  EXPECT_EQ(read("END\r\n").shape, TEXT_MISS);
+  EXPECT_EQ(read("END\r\r").shape, TEXT_OTHER);
+  EXPECT_EQ(read("END\r").shape, TEXT_OTHER);
+  EXPECT_EQ(read("END\r\n ").shape, TEXT_OTHER);
 }
 
 TEST(FillReply, OtherForms) {
@@ -122,7 +122,7 @@ TEST(FillReply, OtherForms) {
                                  "VALUE ",
                                  "",
                                  "E"}) {
-    EXPECT_EQ(read(text).shape, REPLY_OTHER) << text;
+    EXPECT_EQ(read(text).shape, TEXT_OTHER) << text;
     EXPECT_FALSE(key_of_whole_value(text)) << text;
   }
 }
@@ -135,7 +135,7 @@ TEST(FillReply, BytesBehindTheDatagramDoNotCount) {
     std::memcpy(reinterpret_cast<char*>(&buffer) + CACHE_UDP_HEADER, text.data(), text.size());
     reply_value value{};
     EXPECT_EQ(reply_read(&buffer, static_cast<std::uint32_t>(length + CACHE_UDP_HEADER), kSeed, &value),
-              REPLY_OTHER)
+              TEXT_OTHER)
         << length;
   }
 }
@@ -157,7 +157,7 @@ TEST(FillReply, AgreesWithAPlainReadingOnDamagedReplies) {
     }
     const auto expected = key_of_whole_value(text);
     const auto result = read(text, static_cast<char>(random()));
-    ASSERT_EQ(result.shape == REPLY_VALUE, expected.has_value()) << text;
+    ASSERT_EQ(result.shape == TEXT_VALUE, expected.has_value()) << text;
     if (!expected) continue;
     ++whole;
     ASSERT_EQ(result.value.key_hash, key_hash(kSeed, *expected)) << text;

@@ -9,7 +9,7 @@ gtest_discover_tests(fill_bpf_test PROPERTIES LABELS bpf TIMEOUT 120 DISCOVERY_T
 add_kernel_test(NAME fill COMMAND $<TARGET_FILE:fill_bpf_test> FILES $<TARGET_FILE:fill_bpf_test>)
 
 add_executable(fill_unit_test fill_lease_test.cc fill_lease_order_test.cc fill_reply_test.cc fill_sizing_test.cc
-  fill_stress_test.cc)
+  fill_stress_test.cc set_text_test.cc)
 target_link_libraries(fill_unit_test PRIVATE bmc_options GTest::gtest_main Threads::Threads)
 gtest_discover_tests(fill_unit_test PROPERTIES LABELS unit TIMEOUT 180 DISCOVERY_TIMEOUT 30)
 

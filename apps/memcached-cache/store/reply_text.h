@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * The form of memcached's reply to a get of one key, and its parts. Called by the fill program on a copy
- * of the datagram; compiles natively for its test.
+ * of the datagram, and for the value of a write on what memcached will answer; compiles natively for its test.
  */
-#ifndef BMC_TC_REPLY_TEXT_H
-#define BMC_TC_REPLY_TEXT_H
+#ifndef BMC_STORE_REPLY_TEXT_H
+#define BMC_STORE_REPLY_TEXT_H
 
 #include "apps/memcached-cache/abi/cache_abi.h"
 #include "apps/memcached-cache/abi/cache_hash.h"
@@ -25,13 +25,13 @@ struct reply_buffer {
 	__u64 word[REPLY_BUFFER_WORDS];
 };
 
-enum reply_shape {
-	REPLY_OTHER = 0, /* anything else: an error, a second VALUE, a cas field, another command's reply */
-	REPLY_MISS = 1,  /* "END\r\n" */
-	REPLY_VALUE = 2, /* "VALUE <key> <flags> <bytes>\r\n<data>\r\nEND\r\n" and not a byte more */
+enum text_shape {
+	TEXT_OTHER = 0, /* anything else: an error, a second VALUE, a cas field, another command's reply */
+	TEXT_MISS = 1,  /* "END\r\n" */
+	TEXT_VALUE = 2, /* "VALUE <key> <flags> <bytes>\r\n<data>\r\nEND\r\n" and not a byte more */
 };
 
-/* Valid for REPLY_VALUE only. */
+/* Valid for TEXT_VALUE only. */
 struct reply_value {
 	__u64 key_hash;
 	__u32 key_len;  /* 1 .. CACHE_KEY_MAX */
@@ -120,7 +120,7 @@ static __always_inline __u64 reply_text_word(const char *text)
  * behind them may be anything. seed: the server's hash_seed.
  * The frame header is not looked at.
  */
-VERIFIED_APART enum reply_shape reply_read(const struct reply_buffer *buffer, __u32 length, __u64 seed,
+VERIFIED_APART enum text_shape reply_read(const struct reply_buffer *buffer, __u32 length, __u64 seed,
 					   struct reply_value *value)
 {
 	const __u8 *payload = (const __u8 *)buffer;
@@ -128,30 +128,30 @@ VERIFIED_APART enum reply_shape reply_read(const struct reply_buffer *buffer, __
 	__u32 at;
 
 	if (!buffer || !value)
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	first = reply_word(payload + CACHE_UDP_HEADER);
 
 	if (length == CACHE_UDP_HEADER + CACHE_END_BYTES)
-		return (first & 0xffffffffffull) == reply_text_word("END\r\n\0\0") ? REPLY_MISS : REPLY_OTHER;
+		return (first & 0xffffffffffull) == reply_text_word("END\r\n\0\0") ? TEXT_MISS : TEXT_OTHER;
 	if (length > CACHE_REPLY_MAX || length < REPLY_KEY_AT + REPLY_TAIL_BYTES)
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	if ((first & 0xffffffffffffull) != reply_text_word("VALUE \0"))
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	if (!reply_read_key(payload, seed, value))
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	at = shared_load_u32(&value->key_len);
 	if (!at || at > CACHE_KEY_MAX)
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	at += REPLY_KEY_AT + 1;
 	if (!reply_read_number(payload, &at, REPLY_FLAGS_DIGITS, ' ', &number) ||
 	    !reply_read_number(payload, &at, REPLY_BYTES_DIGITS, '\r', &number))
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	if (payload[at & REPLY_BUFFER_MASK] != '\n' || at + 1 + number + REPLY_TAIL_BYTES != length)
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	if (reply_word(payload + ((length - 8) & REPLY_BUFFER_MASK)) >> 8 != reply_text_word("\r\nEND\r\n"))
-		return REPLY_OTHER;
+		return TEXT_OTHER;
 	value->text_len = length - CACHE_UDP_HEADER - CACHE_END_BYTES;
-	return REPLY_VALUE;
+	return TEXT_VALUE;
 }
 
 #endif
