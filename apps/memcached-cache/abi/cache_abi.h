@@ -299,6 +299,13 @@ CACHE_ABI_ASSERT(sizeof(struct cache_control) == 80 + CACHE_INTERFACES_MAX * 4 +
 	X(LEASE_COLD, "ingress", "lease", "cold", "refused: the key is asked for too seldom") \
 	X(TCP_RETRANSMITTED, "ingress", "tcp", "retransmitted", "segment with nothing new") \
 	X(TCP_OUT_OF_ORDER, "ingress", "tcp", "out_of_order", "segment kept aside") \
+	X(STAGE_OK, "ingress", "stage", "ok", "a write's value is in the log until STORED leaves") \
+	X(STAGE_BESIDE, "ingress", "stage", "beside", "not staged: another write is in flight, or the connection was lost once") \
+	X(STAGE_SHAPE, "ingress", "stage", "shape", "not staged: not whole in one segment, or not as memcached would write it") \
+	X(STAGE_EXPIRY, "ingress", "stage", "expiry", "not staged: expiry not known, or over") \
+	X(STAGE_HELD, "ingress", "stage", "held", "not staged: the server is held") \
+	X(STAGE_COLD, "ingress", "stage", "cold", "not staged: the key is asked for too seldom") \
+	X(STAGE_NO_SPACE, "ingress", "stage", "no_space", "not staged: log could not advance") \
 	X(LOST_OVERFLOW, "ingress", "lost", "side_buffer", "position lost: no room for early segments") \
 	X(LOST_MISSED, "ingress", "lost", "missed", "position lost: bytes went by unseen") \
 	X(LOST_GRAMMAR, "ingress", "lost", "grammar", "position lost: a line whose extent is memcached's to judge") \
@@ -310,6 +317,11 @@ CACHE_ABI_ASSERT(sizeof(struct cache_control) == 80 + CACHE_INTERFACES_MAX * 4 +
 	X(IN_STEP, "egress", "tcp", "in_step", "a lost connection is in step again") \
 	/* releases and fills */ \
 	X(RELEASE_REPLY, "egress", "release", "reply", "write's reply left") \
+	X(PUBLISH_OK, "egress", "publish", "ok", "STORED leaves: what was staged may be a hit") \
+	X(PUBLISH_NOT_STORED, "egress", "publish", "not_stored", "another reply: what was staged is forgotten") \
+	X(PUBLISH_MOVED, "egress", "publish", "moved", "forgotten: another write arrived, or the server is held") \
+	X(PUBLISH_RECYCLED, "egress", "publish", "recycled", "forgotten: the log came around meanwhile") \
+	X(PUBLISH_CONTENDED, "egress", "publish", "contended", "forgotten: another CPU took the way") \
 	X(RELEASE_CLOSE, "release", "release", "close", "connection closed with writes in flight") \
 	X(RELEASE_SWEEP, "sweep", "release", "sweep", "released by bmcd's audit") \
 	X(SERVER_CLOSED, "release", "server", "closed", "a server socket was closed") \

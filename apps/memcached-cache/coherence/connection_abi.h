@@ -11,7 +11,7 @@
 #include "apps/memcached-cache/grammar/request_parser.h"
 
 #define CONNECTION_RING 64u         /* requests of one connection awaiting their replies; power of two */
-#define CONNECTIONS_MAX 65536u      /* 64 Ki x 2.4 KiB, allocated only as connections come */
+#define CONNECTIONS_MAX 65536u      /* 64 Ki x 4 KiB, allocated only as connections come */
 #define UDP_WRITES_MAX 16384u
 #define CONNECTION_DEFER_MAX 16u    /* replies; see connection.suspect */
 #define SIDE_BUFFERS 64u            /* 64 x 64 KiB for segments that arrived early */
@@ -24,7 +24,8 @@
  */
 struct pending {
 	__u64 key_hash;   /* for the TTL hint; 0 if none */
-	__u64 stamp;      /* guard + global generation right after it arrived */
+	__u64 stamp;      /* guard + global generation right after it arrived; 0: another write was about */
+	__u64 staged;     /* way to its value in the log, neither pending nor valid; 0: none. Written by ingress only */
 	__u32 guard;      /* index, PENDING_NO_GUARD or PENDING_GLOBAL */
 	__u32 opaque;     /* binary protocol */
 	__u32 deadline;   /* what its success means for the key's expiry; CACHE_DEADLINE_UNKNOWN: not known */
@@ -36,7 +37,7 @@ struct pending {
 	__u16 flags;      /* PENDING_* */
 	__u32 answered_at; /* connection.replies when its reply left, of a suspect connection */
 };
-CACHE_ABI_ASSERT(sizeof(struct pending) == 48, "pending");
+CACHE_ABI_ASSERT(sizeof(struct pending) == 56, "pending");
 
 #define PENDING_NO_GUARD 0xffffffffu
 #define PENDING_GLOBAL 0xfffffffeu
@@ -45,6 +46,7 @@ CACHE_ABI_ASSERT(sizeof(struct pending) == 48, "pending");
 #define PENDING_QUIET 2u   /* may or may not be answered */
 #define PENDING_PART 4u    /* another key of the request whose last part bears the reply */
 #define PENDING_BINARY 8u
+#define PENDING_KNOWN 16u  /* the store had an entry of its key */
 
 /* connection.state: flags, and above them a count of losses; changed by compare-and-swap. */
 #define CONNECTION_LOST 1u   /* position unknown */

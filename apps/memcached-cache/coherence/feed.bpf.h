@@ -23,6 +23,7 @@ struct feed {
 	__u32 offset;
 	__u32 left;
 	__u32 lost;
+	__u32 command_at; /* TCP: where the command that is parsed begins in the packet; 0: not in it, or not known */
 };
 
 /* The next bytes, at most a chunk of them; 0 at the end or if they cannot be read. */
@@ -91,6 +92,15 @@ static __always_inline int feed_reply_next(struct feed *feed, struct reply_parse
 	return event;
 }
 
+/* Where the next command begins, behind what is left of a value; 0 within a line. */
+static __always_inline __u32 feed_next_command(const struct feed *feed, const struct request_parser *parser)
+{
+	if (parser->state != REQUEST_BOUNDARY && parser->state != REQUEST_DATA_CR && parser->state != REQUEST_DATA_LF)
+		return 0;
+	return feed->offset + (__u32)parser->skip +
+	       (parser->state == REQUEST_DATA_CR ? 2 : parser->state == REQUEST_DATA_LF ? 1 : 0);
+}
+
 /* ---- From a command to a pending write ---------------------------------------------------- */
 
 static __always_inline int request_writes(const struct request_command *command)
@@ -146,6 +156,8 @@ static __always_inline void pending_clear(struct pending *pending)
 static __always_inline void pending_fill(struct pending *pending, struct server_state *server,
 					 const struct request_command *command)
 {
+	struct write_arrival arrival = {};
+
 	pending_clear(pending);
 	pending->count = 1;
 	pending->verb = command->verb;
@@ -161,7 +173,10 @@ static __always_inline void pending_fill(struct pending *pending, struct server_
 		pending->flags |= PENDING_PART;
 	if (!request_writes(command))
 		return;
-	pending->guard = write_arrives(server, command->key_hash, command->effect == EFFECT_WRITE_GLOBAL, &pending->stamp);
+	pending->guard = write_arrives(server, command->key_hash, command->effect == EFFECT_WRITE_GLOBAL, &arrival);
+	pending->stamp = arrival.stamp;
+	if (arrival.killed)
+		pending->flags |= PENDING_KNOWN;
 	pending_flush(pending, server, command);
 	if (!pending->stamp || !(command->flags & REQUEST_HAS_TTL))
 		return;

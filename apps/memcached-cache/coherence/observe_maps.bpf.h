@@ -8,6 +8,7 @@
 #include "apps/memcached-cache/coherence/connection_abi.h"
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/store/cache_maps.bpf.h"
+#include "apps/memcached-cache/store/sketch.h"
 #include "apps/memcached-cache/store/way_kill.h"
 
 struct {
@@ -96,27 +97,46 @@ static __always_inline int key_kill(__u64 key_hash)
 	return bucket ? bucket_kill(bucket, key_hash) : 0;
 }
 
+/* Is the key asked for too seldom to take another one's place? Only ever a reason against storing it. */
+static __always_inline int is_cold(__u64 key_hash, const struct cache_control *config)
+{
+	__u32 index = sketch_block_index(key_hash, config->sketch_blocks);
+	const struct sketch_block *block;
+
+	if (!config->admit_from)
+		return 0;
+	block = bpf_map_lookup_elem(&sketch, &index);
+	return block && sketch_estimate(block, key_hash) < config->admit_from;
+}
+
+struct write_arrival {
+	__u64 stamp;  /* of the moment if no other write was about, else 0: their order is not known */
+	__u32 killed; /* ways of the key that it emptied */
+	__u32 reserved;
+};
+
 /*
  * Raises the guard of a write: its index, or the global one if too much is in flight there; then ends what
- * is stored of the key. Afterwards *stamp is that of the moment if no other write was about, else 0: then the
- * order in which memcached executes them is not known. A function of its own, for the stack of its callers is short.
+ * is stored of the key. A function of its own, for the stack of its callers is short.
  */
-COHERENCE_FUNCTION __u32 write_arrives(struct server_state *server, __u64 key_hash, int global, __u64 *stamp)
+COHERENCE_FUNCTION __u32 write_arrives(struct server_state *server, __u64 key_hash, int global,
+				       struct write_arrival *arrival)
 {
 	struct cache_control *config = cache_control_get();
 	__u32 index = config ? cache_guard_index(key_hash, config->guard_mask) : 0;
 	struct guard *guard = global || !config ? NULL : guard_get(index);
 	__u64 word, others;
 
-	if (!server || !stamp)
+	if (!server || !arrival)
 		return PENDING_NO_GUARD;
-	*stamp = 0;
+	arrival->stamp = 0;
+	arrival->killed = 0;
 	if (guard) {
 		word = guard_arrive(&guard->word);
-		key_kill(key_hash);
+		arrival->killed = (__u32)key_kill(key_hash);
 		others = shared_load(&server->global);
 		if (GUARD_IN_FLIGHT(word) == 1 && !GUARD_IN_FLIGHT(others))
-			*stamp = guard_stamp(word, others);
+			arrival->stamp = guard_stamp(word, others);
 		if (GUARD_IN_FLIGHT(word) < GUARD_FLIGHT_LIMIT) {
 			count(CACHE_WRITE_KEY);
 			return index;

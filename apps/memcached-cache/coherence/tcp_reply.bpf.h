@@ -10,6 +10,7 @@
 #include "apps/memcached-cache/coherence/feed.bpf.h"
 #include "apps/memcached-cache/coherence/segment.bpf.h"
 #include "apps/memcached-cache/coherence/side_buffer.bpf.h"
+#include "apps/memcached-cache/coherence/stage.bpf.h"
 
 /* Exchanges in step, one after the other, that show where a lost connection is. */
 #define STREAK_IN_STEP 3u /* exchanges; see is_quiet() */
@@ -23,12 +24,11 @@ COHERENCE_FUNCTION int publish_hint(const struct pending *entry, const struct se
 	__u32 index = entry ? entry->guard : PENDING_NO_GUARD;
 	struct guard *guard = guard_get(index);
 	struct ttl_hint *hint = bpf_map_lookup_elem(&hints, &index);
-	__u64 sequence, word;
+	__u64 sequence;
 
 	if (!entry || !server || !guard || !hint || entry->deadline == CACHE_DEADLINE_UNKNOWN)
 		return 0;
-	word = shared_load(&guard->word);
-	if (guard_stamp(word, shared_load(&server->global)) != entry->stamp || GUARD_IN_FLIGHT(word) != 1)
+	if (!write_is_alone(entry, server, guard))
 		return 0;
 	sequence = shared_load(&hint->sequence);
 	if (sequence & 1 || shared_swap_if(&hint->sequence, sequence, sequence + 1) != sequence)
@@ -107,6 +107,7 @@ static long skip_step(__u32 step, struct reply_match *match)
 static __always_inline void reply_believed(struct connection *connection, struct server_state *server,
 					   struct pending *entry, const struct reply *reply)
 {
+	stage_answered(entry, server, reply);
 	if (entry->key_hash && reply_is_success(reply))
 		publish_hint(entry, server);
 	if (reply->kind == REPLY_ERROR || reply->kind == REPLY_CLIENT_ERROR)

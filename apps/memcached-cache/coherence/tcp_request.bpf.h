@@ -16,6 +16,7 @@
 #include "apps/memcached-cache/coherence/netns.bpf.h"
 #include "apps/memcached-cache/coherence/segment.bpf.h"
 #include "apps/memcached-cache/coherence/side_buffer.bpf.h"
+#include "apps/memcached-cache/coherence/stage.bpf.h"
 
 /* The socket's own view, read before the segment changes it. */
 struct socket_view {
@@ -89,8 +90,11 @@ static long request_feed_step(__u32 step, struct feed *feed)
 		feed->lost = 1;
 		return loop_end();
 	}
-	if (request_seen(connection, feed->server, &connection->command))
+	if (request_seen(connection, feed->server, &connection->command)) {
+		if (stage_writes && !feed->kept)
+			stage_command(feed);
 		return loop_on();
+	}
 	feed->lost = 1;
 	return loop_end();
 }
@@ -123,6 +127,7 @@ COHERENCE_FUNCTION int parse_payload(struct __sk_buff *skb, struct connection *c
 
 	if (!connection || !server)
 		return 0;
+	feed.command_at = feed_next_command(&feed, &connection->rx);
 	return parse_stream(&feed, length);
 }
 

@@ -11,7 +11,6 @@
 #include "apps/memcached-cache/coherence/lease.bpf.h"
 #include "apps/memcached-cache/coherence/segment.bpf.h"
 #include "apps/memcached-cache/coherence/udp_checksum.bpf.h"
-#include "apps/memcached-cache/store/sketch.h"
 
 #define GET_PREFIX 4u /* "get " */
 #define GET_LINE_MAX (CACHE_UDP_HEADER + GET_PREFIX + CACHE_KEY_MAX + 2u)
@@ -314,18 +313,6 @@ static __always_inline void count_lease(enum lease_result result, const struct l
 		count(CACHE_LEASE_BUSY_SLOT);
 	else if (!request->key_hash)
 		count(CACHE_LEASE_NOT_GET);
-}
-
-/* Is the key asked for too seldom to take another one's place? Only ever a reason against a lease. */
-static __always_inline int is_cold(__u64 key_hash, const struct cache_control *config)
-{
-	__u32 index = sketch_block_index(key_hash, config->sketch_blocks);
-	const struct sketch_block *block;
-
-	if (!config->admit_from)
-		return 0;
-	block = bpf_map_lookup_elem(&sketch, &index);
-	return block && sketch_estimate(block, key_hash) < config->admit_from;
 }
 
 /* May a get of this key fill? The words are read before the release times, those before the barrier. */

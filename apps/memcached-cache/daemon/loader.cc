@@ -102,6 +102,7 @@ Result<void> Loader::load() {
   if (!objects_->host) return errno_error("cannot open the cache's BPF programs");
   bpf_object& object = *objects_->host->obj;
   if (Result<void> sized = size_maps(); !sized) return sized;
+  objects_->host->rodata->stage_writes = config_.stage_writes ? 1 : 0;
   objects_->host->rodata->use_netns_cookie = netns_cookie() != 0 && cgroup_programs_see_netns();
   const Result<Pins::Adoption> adoption = pins_.adopt_maps(object);
   if (!adoption) return adoption.error();
