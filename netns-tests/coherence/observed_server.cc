@@ -54,7 +54,7 @@ std::string cgroup_root() {
   throw LabError("cgroup v2 is not mounted; mount it: mount -t cgroup2 none /sys/fs/cgroup");
 }
 
-uint64_t hash_of(const std::string& key) {
+uint64_t hash_by_seed(const std::string& key) {
   uint64_t hash = kSeed;
   for (size_t at = 0; at < key.size(); at += 8) {
     uint64_t word = 0;
@@ -90,6 +90,9 @@ Observer::Observer(const Netns& netns) {
   hints_ = must(MappedArray<ttl_hint>::map(bpf_map__fd(skeleton_->maps.hints)));
   leases_ = must(MappedArray<lease>::map(bpf_map__fd(skeleton_->maps.leases)));
   sketch_ = must(MappedArray<sketch_block>::map(bpf_map__fd(skeleton_->maps.sketch)));
+  buckets_ = must(MappedArray<bucket>::map(bpf_map__fd(skeleton_->maps.buckets)));
+  segments_ = must(MappedArray<segment>::map(bpf_map__fd(skeleton_->maps.segments)));
+  log_ = must(MappedArray<LogSegment>::map(bpf_map__fd(skeleton_->maps.log_bytes)));
   configure(netns);
   attach();
 }
@@ -111,6 +114,7 @@ void Observer::configure(const Netns& netns) {
   control.guard_mask = kGuards - 1;
   control.lease_mask = kLeases - 1;
   control.sketch_blocks = 1;
+  control.bucket_count = control.segment_count = 1;
   {
     const ScopedNetns inside(netns);
     const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -132,11 +136,32 @@ void Observer::attach() {
 }
 
 Observer::Guard Observer::key(const std::string& key) const {
-  return unpack(guards_[cache_guard_index(hash_of(key), kGuards - 1)].word);
+  return unpack(guards_[cache_guard_index(hash_by_seed(key), kGuards - 1)].word);
 }
 
 void Observer::count_gets(const std::string& key, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) sketch_add(&sketch_[0], hash_of(key), 0);
+}
+
+uint64_t Observer::hash_of(const std::string& key) const { return hash_by_seed(key); }
+
+void Observer::make_known(const std::string& key) {
+  __atomic_store_n(&buckets_[0].way[0],
+                   WAY_VALID | cache_tag(hash_of(key)) << WAY_TAG_SHIFT | WAY_OFFSET_MASK, __ATOMIC_SEQ_CST);
+}
+
+std::optional<Observer::Entry> Observer::entry_of(const std::string& key) const {
+  for (const __u64& each : buckets_[0].way) {
+    const uint64_t way = __atomic_load_n(&each, __ATOMIC_ACQUIRE);
+    if (!(way & WAY_VALID) || (way >> WAY_TAG_SHIFT & WAY_TAG_MASK) != cache_tag(hash_of(key))) continue;
+    if (((way >> WAY_GENERATION_SHIFT ^ segments_[0].generation) & WAY_GENERATION_MASK) != 0) continue;
+    const uint8_t* at = log_[0].byte + ((way & WAY_OFFSET_MASK) << CACHE_ENTRY_ALIGN_SHIFT);
+    Entry found;
+    std::memcpy(&found.header, at, sizeof found.header);
+    found.text.assign(reinterpret_cast<const char*>(at) + sizeof found.header, found.header.text_len);
+    return found;
+  }
+  return std::nullopt;
 }
 
 Observer::Guard Observer::global() const { return unpack(servers_[0].global); }
@@ -165,7 +190,7 @@ std::vector<connection> Observer::connections() const {
 }
 
 uint32_t Observer::hinted_deadline(const std::string& key) const {
-  const uint64_t hash = hash_of(key);
+  const uint64_t hash = hash_by_seed(key);
   const uint32_t index = cache_guard_index(hash, kGuards - 1);
   const ttl_hint& hint = hints_[index];
   const uint64_t stamp = guard_stamp(__atomic_load_n(&guards_[index].word, __ATOMIC_ACQUIRE),

@@ -5,6 +5,7 @@
 #define BMC_NETNS_TESTS_OBSERVED_SERVER_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,10 +51,27 @@ class Observer {
   void admit_from(uint32_t count) { control_[0].admit_from = count; }
   /// The XDP program counted so many gets of the key.
   void count_gets(const std::string& key, uint32_t count);
+  /// The store has some entry of the key: its only bucket shows a valid way with the key's tag.
+  void make_known(const std::string& key);
+  /// The store's only bucket.
+  const bucket& ways() const { return buckets_[0]; }
+  /// What a valid way with the key's tag leads to; nothing when there is none that is alive.
+  struct Entry {
+    entry header;
+    std::string text;
+  };
+  std::optional<Entry> entry_of(const std::string& key) const;
+  /// The log came around: what stands in its only segment is no entry any more.
+  void recycle_log() { __atomic_fetch_add(&segments_[0].generation, 1, __ATOMIC_SEQ_CST); }
+  uint64_t hash_of(const std::string& key) const;
   /// Elements of map `udp_writes`.
   std::vector<udp_write> udp_writes() const;
 
  private:
+  struct LogSegment {
+    uint8_t byte[CACHE_SEGMENT_BYTES];
+  };
+
   void configure(const Netns& netns);
   void attach();
 
@@ -65,6 +83,9 @@ class Observer {
   MappedArray<ttl_hint> hints_;
   MappedArray<lease> leases_;
   MappedArray<sketch_block> sketch_;
+  MappedArray<bucket> buckets_;
+  MappedArray<segment> segments_;
+  MappedArray<LogSegment> log_;
 };
 
 }  // namespace bmc::lab
