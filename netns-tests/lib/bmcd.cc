@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <mutex>
@@ -91,6 +92,8 @@ std::vector<std::string> Bmcd::command_line() const {
                                 pin_directory_,   "--metrics",    "127.0.0.1:" + std::to_string(kMetricsPort),
                                 "--mode",         options_.mode,  "--memory",
                                 "16MiB"};
+  if (std::ranges::find(options_.extra, "--paxos-socket") == options_.extra.end())
+    argv.insert(argv.end(), {"--paxos-socket", paxos_socket()});
   for (const auto& iface : options_.ifaces) argv.insert(argv.end(), {"--iface", iface});
   for (const auto& server : options_.servers) argv.insert(argv.end(), {"--server", server.text()});
   argv.insert(argv.end(), options_.extra.begin(), options_.extra.end());
