@@ -52,7 +52,11 @@ Result<void> KernelLink::connect() {
     return Error{ErrorCode::io, "cannot reach bmcd at " + path_ + " (" + std::strerror(errno) +
                                     "): is it running, with paxos-allow in its configuration?"};
   if (auto sent = send_request(socket.get(), request_, udp_socket_); !sent) return sent;
-  socket_.emplace(executor_, socket.release());
+  socket_.emplace(executor_);
+  boost::system::error_code refused;
+  socket_->assign(socket.get(), refused);
+  if (refused) return Error{ErrorCode::io, "cannot wait for bmcd: " + refused.message()};
+  socket.release();
   return {};
 }
 

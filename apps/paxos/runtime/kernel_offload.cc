@@ -111,10 +111,14 @@ void KernelOffload::tell_broadcasts() {
       {.reports = can ? reports_.get() : -1, .groups = -1, .group = broadcast_group_, .interface = {}});
 }
 
+// Without it the timer finds what there is.
 void KernelOffload::watch(Fd doorbell) {
   ++bells_;
-  bell_.reset();
-  bell_.emplace(executor_, doorbell.release());
+  bell_.emplace(executor_);
+  boost::system::error_code refused;
+  bell_->assign(doorbell.get(), refused);
+  if (refused) return say("the kernel's doorbell cannot be waited for: " + refused.message());
+  doorbell.release();
   wait_bell();
 }
 
