@@ -9,7 +9,7 @@ namespace bmc::bench {
 namespace {
 
 TEST(PaxosBenchTest, MeasuresEveryCase) {
-  lab::Process bench({.argv = {BMC_PAXOS_BENCH_PATH, "--quick", "--json"}});
+  lab::Process bench({.argv = {BMC_PAXOS_BENCH_PATH, "--quick", "--json", "--part", "library"}});
   const auto out = lab::result_of(bench, 100'000);
   ASSERT_TRUE(out.is_object());
   EXPECT_GT(out["machine"]["cpus"], 0);
@@ -26,6 +26,25 @@ TEST(PaxosBenchTest, MeasuresEveryCase) {
   }
   EXPECT_EQ(names.size(), 12u) << "2 durabilities, with and without batches, 3 loads";
   EXPECT_EQ(names.count("paxos.3.memory.unbatched.1_client"), 1u);
+}
+
+TEST(PaxosBenchTest, SaysWhatTheOffloadsChange) {
+  lab::Process bench({.argv = {BMC_PAXOS_BENCH_PATH, "--quick", "--json", "--part", "offloads"}});
+  const auto out = lab::result_of(bench, 100'000);
+  ASSERT_TRUE(out.is_object());
+  std::size_t targets = 0;
+  EXPECT_EQ(out["benchmarks"].size(), 15u) << "5 sides, 3 loads";
+  for (const auto& benchmark : out["benchmarks"]) {
+    const bool is_off = benchmark["side"] == "off";
+    EXPECT_EQ(benchmark.contains("ratio"), !is_off) << benchmark;
+    targets += benchmark.contains("target") && benchmark["met"].is_boolean();
+    for (const char* role : {"leader", "backup"}) {
+      EXPECT_GT(benchmark["system_calls_per_request"][role], 0) << benchmark;
+      EXPECT_GT(benchmark["attributed_cpu_us_per_request"][role]["process"], 0) << benchmark;
+      EXPECT_GT(benchmark["attributed_cpu_us_per_request"][role]["device"], 0) << benchmark;
+    }
+  }
+  EXPECT_EQ(targets, 3u) << "of all together: wake-ups, latency, rate";
 }
 
 }  // namespace
