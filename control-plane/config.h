@@ -39,11 +39,11 @@ struct Config {
   std::chrono::nanoseconds max_staleness = std::chrono::seconds(1);      // 0: no cap
   std::chrono::nanoseconds revalidate_after = std::chrono::seconds(60);  // 0: never
   bool stage_writes = true;
-  std::vector<Prefix> allow;                                             // empty: every source
-  std::uint32_t rate_limit_pps = 0;                                      // per source; 0: no limit
-  std::optional<std::chrono::nanoseconds> reset_stuck_connections;       // nothing: never
-  bool cache = true;                                                     // whether memcached is accelerated
-  std::vector<PortGrant> paxos_allow;                                    // empty: replicas are not
+  std::vector<Prefix> allow;                                        // empty: every source
+  std::uint32_t rate_limit_pps = 0;                                 // per source; 0: no limit
+  std::optional<std::chrono::nanoseconds> reset_stuck_connections;  // nothing: never
+  bool cache = true;                                                // whether memcached is accelerated
+  std::vector<PortGrant> paxos_allow;                               // empty: replicas are not
   std::string paxos_socket = "/run/bmcd/paxos.sock";
   std::set<PaxosOffload> paxos_offloads = {PaxosOffload::kAck, PaxosOffload::kQuorum,
                                            PaxosOffload::kBroadcast};

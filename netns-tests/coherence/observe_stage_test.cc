@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The value of a write that the store knows the key of is published when STORED leaves, and in no case of doubt.
-// Real programs, real memcached, real sockets. memcached is stopped where something has to happen in between.
+// The value of a write that the store knows the key of is published when STORED leaves, and in no case of
+// doubt. Real programs, real memcached, real sockets. memcached is stopped where something has to happen in
+// between.
 #include <gtest/gtest.h>
 
 #include "netns-tests/coherence/observed_server.h"
@@ -146,7 +147,8 @@ TEST_F(ObserveStage, AValueInTwoSegmentsIsNotStaged) {
 // The second one's line begins in the middle of the segment, behind a value or a get.
 TEST_F(ObserveStage, SeveralCommandsInOneSegment) {
   TcpClient client = connect();
-  for (const std::string& first : {set("other", "1\r\nset k 0 0 1\r\nx"), std::string("get none\r\n"), std::string("\r\n")}) {
+  for (const std::string& first :
+       {set("other", "1\r\nset k 0 0 1\r\nx"), std::string("get none\r\n"), std::string("\r\n")}) {
     SCOPED_TRACE(first);
     observer_.make_known("k");
     ASSERT_TRUE(client.send(first + set("k", "second") + "version\r\n"));

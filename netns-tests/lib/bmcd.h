@@ -37,7 +37,8 @@ class Bmcd {
 
   Process& process() { return *process_; }
   const std::string& pin_directory() const { return pin_directory_; }
-  /// Where replicas ask for the kernel's help, if BmcdOptions::extra has `--paxos-allow` and no `--paxos-socket`.
+  /// Where replicas ask for the kernel's help, if BmcdOptions::extra has `--paxos-allow` and no
+  /// `--paxos-socket`.
   std::string paxos_socket() const { return directory_ + "/paxos.sock"; }
   const Netns& netns() const { return netns_; }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// After a write of a cached item the kernel answers with the new value, at once, and never with another one. Run by
-// ctest, label netns.
+// After a write of a cached item the kernel answers with the new value, at once, and never with another one.
+// Run by ctest, label netns.
 #include "netns-tests/tests/accelerated.h"
 
 namespace bmc::lab {

@@ -42,13 +42,16 @@ std::optional<Text> text_of(const std::string& line, const std::string& data) {
 }
 
 TEST(SetText, IsWhatAGetIsAnsweredWith) {
-  for (const std::string& key : {std::string("k"), std::string("1"), std::string("12345678"), std::string(250, 'k')})
+  for (const std::string& key :
+       {std::string("k"), std::string("1"), std::string("12345678"), std::string(250, 'k')})
     for (const char* flags : {"0", "7", "999999999"})
       for (const char* exptime : {"0", "60", "2592000", "1999999999", "00"})
-        for (const std::string& data : {std::string(), std::string("v"), std::string("\r\nEND\r\n"), std::string(900, 'v')}) {
+        for (const std::string& data :
+             {std::string(), std::string("v"), std::string("\r\nEND\r\n"), std::string(900, 'v')}) {
           SCOPED_TRACE(key + " " + flags + " " + exptime + " " + std::to_string(data.size()));
-          const auto text = text_of("set " + key + " " + flags + " " + exptime + " " + std::to_string(data.size()) + "\r\n",
-                                    data + "\r\n");
+          const auto text =
+              text_of("set " + key + " " + flags + " " + exptime + " " + std::to_string(data.size()) + "\r\n",
+                      data + "\r\n");
           ASSERT_TRUE(text);
           EXPECT_EQ(text->text, value_text(key, static_cast<std::uint32_t>(std::stoul(flags)), data));
           EXPECT_EQ(text->value.key_hash, key_hash(kSeed, key));
@@ -60,13 +63,15 @@ TEST(SetText, IsWhatAGetIsAnsweredWith) {
 // Each is the canonical one with something changed.
 TEST(SetText, WhatMemcachedWouldWriteOtherwiseIsRefused) {
   ASSERT_TRUE(text_of("set k 0 0 2\r\n", "hi\r\n"));
-  for (const char* line :
-       {"set k 00 0 2\r\n", "set k 01 0 2\r\n", "set k 0 0 02\r\n", "set k  0 0 2\r\n", "set  k 0 0 2\r\n",
-        "set k 0  0 2\r\n", "set k 0 0  2\r\n", "set k 0 0 2 \r\n", "set k 0 0 2\n\r\n", "set k 0 0 2 \n\n",
-        "set k -1 0 2\r\n", "set k +1 0 2\r\n", "set k 0 -1 2\r\n", "set k 0 +1 2\r\n", "set k 1234567890 0 2\r\n",
-        "set k 0 12345678901 2\r\n", "set k 0 0 00002\r\n", "set k 0 0 3\r\n", "set k 0 0 1\r\n", "add k 0 0 2\r\n",
-        "Set k 0 0 2\r\n", "set k 0 0 2 noreply\r\n", "set k x 0 2\r\n", "set k 0 x 2\r\n", "set k 0 0 x2\r\n",
-        "set 1 2 2\r\n\r\n", "set 0 0 0 0 2\r\n"})
+  for (const char* line : {"set k 00 0 2\r\n",          "set k 01 0 2\r\n",    "set k 0 0 02\r\n",
+                           "set k  0 0 2\r\n",          "set  k 0 0 2\r\n",    "set k 0  0 2\r\n",
+                           "set k 0 0  2\r\n",          "set k 0 0 2 \r\n",    "set k 0 0 2\n\r\n",
+                           "set k 0 0 2 \n\n",          "set k -1 0 2\r\n",    "set k +1 0 2\r\n",
+                           "set k 0 -1 2\r\n",          "set k 0 +1 2\r\n",    "set k 1234567890 0 2\r\n",
+                           "set k 0 12345678901 2\r\n", "set k 0 0 00002\r\n", "set k 0 0 3\r\n",
+                           "set k 0 0 1\r\n",           "add k 0 0 2\r\n",     "Set k 0 0 2\r\n",
+                           "set k 0 0 2 noreply\r\n",   "set k x 0 2\r\n",     "set k 0 x 2\r\n",
+                           "set k 0 0 x2\r\n",          "set 1 2 2\r\n\r\n",   "set 0 0 0 0 2\r\n"})
     EXPECT_FALSE(text_of(line, "hi\r\n")) << line;
   EXPECT_FALSE(text_of("set k 0 0 2\r\n", "hi\n\r"));
   EXPECT_FALSE(text_of("set k 0 0 2\r\n", "hixx"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// System calls by process, and the network's processor time by whose it is: BPF programs at tracepoints, which
-// count while this lives and slow everything down a little. Used by the measurement.
+// System calls by process, and the network's processor time by whose it is: BPF programs at tracepoints,
+// which count while this lives and slow everything down a little. Used by the measurement.
 #ifndef BMC_NETNS_TESTS_PAXOS_BENCH_ACCOUNTS_H
 #define BMC_NETNS_TESTS_PAXOS_BENCH_ACCOUNTS_H
 

@@ -55,8 +55,7 @@ std::optional<Ratios> ratios_of(const Case& each, const std::vector<Case>& cases
   if (runs == 0) return std::nullopt;
   const auto of = [&](auto figure) {
     std::vector<double> ratios;
-    for (std::size_t i = 0; i < runs; ++i)
-      ratios.push_back(figure(each.runs[i]) / figure(off->runs[i]));
+    for (std::size_t i = 0; i < runs; ++i) ratios.push_back(figure(each.runs[i]) / figure(off->runs[i]));
     return median_of(std::move(ratios));
   };
   return Ratios{of([](const Figures& run) { return run.per_second; }),
@@ -72,9 +71,9 @@ std::optional<Target> target_of(const Case& each, const Ratios& ratios) {
       cluster.busy_poll_us > 0)
     return std::nullopt;
   if (each.load.clients == 1) return of_wakeups(each);
-  const auto* const wanted =
-      std::find_if(std::begin(kWanted), std::end(kWanted),
-                   [&](const Wanted& one) { return one.replicas == cluster.replicas; });
+  const auto* const wanted = std::find_if(std::begin(kWanted), std::end(kWanted), [&](const Wanted& one) {
+    return one.replicas == cluster.replicas;
+  });
   if (wanted == std::end(kWanted)) return std::nullopt;
   if (each.load.clients == 2)
     return Target{printed("p50 -%.0f %%, p99 -%.0f %%", wanted->less_p50, wanted->less_p99),

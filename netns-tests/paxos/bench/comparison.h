@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sides of the offloads' cases compared with the side "off", and with what is to be reached. Pure. Used by
-// the report.
+// The sides of the offloads' cases compared with the side "off", and with what is to be reached. Pure. Used
+// by the report.
 #ifndef BMC_NETNS_TESTS_PAXOS_BENCH_COMPARISON_H
 #define BMC_NETNS_TESTS_PAXOS_BENCH_COMPARISON_H
 
