@@ -153,9 +153,10 @@ TEST_F(BesideTest, SecondProgramComesLaterAndGoes) {
     expect_everything_attached();
     expect_hits_while_frozen("k", "first", 10);
     EXPECT_EQ(second.seen(), 0u) << "what bmcd's program answers goes no further";
+    EXPECT_EQ(ask("nothing", kLimitMs), "END\r\n");
+    EXPECT_EQ(second.seen(), 1u) << "what it does not answer goes to the next program";
     set("k", "second");
     EXPECT_EQ(ask("k", kLimitMs), hit("k", "second"));
-    EXPECT_EQ(second.seen(), 1u) << "what it does not answer goes to the next program";
     ASSERT_TRUE(becomes_served("k", "second", kLimitMs)) << status();
     second.unload();
   }
