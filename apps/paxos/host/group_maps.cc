@@ -2,6 +2,7 @@
 // Maps of replicas; see group_maps.h.
 #include "apps/paxos/host/group_maps.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "control-plane/bpf_object.h"
+#include "control-plane/parse.h"
 
 namespace bmc::paxos::host {
 namespace {
@@ -43,12 +45,17 @@ std::vector<paxos_address> keys_of(int map) {
   return keys;
 }
 
-Result<GroupMap> mapped(Fd group, Fd doorbell) {
-  GroupMap map{std::move(group), std::move(doorbell), {}};
+Result<GroupMap> mapped(Fd group, Fd doorbell, uid_t uid) {
+  GroupMap map{uid, std::move(group), std::move(doorbell), {}};
   auto memory = MappedArray<paxos_group>::map(map.group.get());
   if (!memory) return std::move(memory).error();
   map.memory = *std::move(memory);
   return map;
+}
+
+// "00000000000000000000ffff0a000001_7400_1000": address, port, user.
+std::string name_of(const paxos_address& address, uid_t uid) {
+  return pin_name(address) + "_" + std::to_string(uid);
 }
 
 }  // namespace
@@ -58,21 +65,22 @@ void GroupMap::freeze() {
   __atomic_fetch_and(&cells().leader_gate, ~PAXOS_ARMED, __ATOMIC_SEQ_CST);
 }
 
-std::string GroupMaps::pin(const char* folder, const paxos_address& address) const {
-  return pins_.path(std::string(folder) + "/" + pin_name(address));
+std::string GroupMaps::pin(const char* folder, const std::string& name) const {
+  return pins_.path(std::string(folder) + "/" + name);
 }
 
-Result<void> GroupMaps::start(bool adopted) {
+void GroupMaps::unpin(const std::string& name) const {
+  for (const char* folder : {kGroups, kDoorbells}) ::unlink(pin(folder, name).c_str());
+}
+
+Result<void> GroupMaps::start(bool adopted, const std::vector<PortGrant>& allow) {
   for (const char* folder : {kGroups, kDoorbells})
     if (Result<void> made = pins_.make_folder(folder); !made) return made;
   for (const std::string& name : names_in(pins_.path(kGroups))) {
-    const auto address = from_pin_name(name);
-    Result<void> taken =
-        adopted && address ? adopt(*address) : Result<void>(Error{ESTALE, "not of these maps"});
+    Result<void> taken = adopted ? adopt(name, allow) : Result<void>(Error{ESTALE, "not of these maps"});
     if (taken) continue;
-    if (adopted) spdlog::warn("the memory of replica {} is made anew: {}", name, taken.error().what);
-    for (const char* folder : {kGroups, kDoorbells})
-      ::unlink(pins_.path(std::string(folder) + "/" + name).c_str());
+    if (adopted) spdlog::info("the memory of replica {} goes: {}", name, taken.error().what);
+    unpin(name);
   }
   // What the programs find and we do not hold could be frozen by nobody.
   for (const int map : {groups_fd_, doorbells_fd_})
@@ -81,26 +89,35 @@ Result<void> GroupMaps::start(bool adopted) {
   return {};
 }
 
-Result<void> GroupMaps::adopt(const paxos_address& address) {
-  Fd group(bpf_obj_get(pin(kGroups, address).c_str()));
-  Fd doorbell(bpf_obj_get(pin(kDoorbells, address).c_str()));
+Result<void> GroupMaps::adopt(const std::string& name, const std::vector<PortGrant>& allow) {
+  const std::size_t behind = name.rfind('_');
+  const auto address = from_pin_name(name.substr(0, behind));
+  const auto uid = parse_number(behind == std::string::npos ? "" : name.substr(behind + 1), UINT32_MAX);
+  if (!address || !uid || all_.contains(*address)) return Error{EINVAL, "it has no name of ours"};
+  const auto user = static_cast<uid_t>(*uid);
+  if (std::ranges::none_of(allow,
+                           [&](const auto& each) { return each.covers(user, ntohs(address->port_be)); }))
+    return Error{EACCES, "user " + std::to_string(user) + " may not have its port any more"};
+  Fd group(bpf_obj_get(pin(kGroups, name).c_str()));
+  Fd doorbell(bpf_obj_get(pin(kDoorbells, name).c_str()));
   if (!group || !doorbell) return errno_error("cannot open its pinned maps");
-  auto map = mapped(std::move(group), std::move(doorbell));
+  auto map = mapped(std::move(group), std::move(doorbell), user);
   if (!map) return std::move(map).error();
   map->freeze();
-  return insert(address, *std::move(map));
+  return insert(*address, *std::move(map));
 }
 
 // Pinned before the programs find it: what they use is known to whoever comes after a crash.
-Result<void> GroupMaps::make(const paxos_address& address) {
+Result<void> GroupMaps::make(const paxos_address& address, uid_t uid) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
   Fd group(
       bpf_map_create(BPF_MAP_TYPE_ARRAY, "paxos_group", sizeof(__u32), sizeof(paxos_group), 1, &options));
   Fd doorbell(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "paxos_doorbell", 0, 0, PAXOS_DOORBELL_BYTES, nullptr));
   if (!group || !doorbell) return errno_error("cannot make the memory of a replica");
-  if (Result<void> pinned = pin_over(doorbell.get(), pin(kDoorbells, address)); !pinned) return pinned;
-  if (Result<void> pinned = pin_over(group.get(), pin(kGroups, address)); !pinned) return pinned;
-  auto map = mapped(std::move(group), std::move(doorbell));
+  const std::string name = name_of(address, uid);
+  if (Result<void> pinned = pin_over(doorbell.get(), pin(kDoorbells, name)); !pinned) return pinned;
+  if (Result<void> pinned = pin_over(group.get(), pin(kGroups, name)); !pinned) return pinned;
+  auto map = mapped(std::move(group), std::move(doorbell), uid);
   if (!map) return std::move(map).error();
   return insert(address, *std::move(map));
 }
@@ -117,13 +134,15 @@ Result<void> GroupMaps::remove(const paxos_address& address) {
   for (const int map : {groups_fd_, doorbells_fd_})
     if (bpf_map_delete_elem(map, &address) != 0 && errno != ENOENT)
       return errno_error("cannot remove the memory of replica " + to_string(to_endpoint(address)));
-  for (const char* folder : {kGroups, kDoorbells}) ::unlink(pin(folder, address).c_str());
+  unpin(name_of(address, all_.at(address).uid));
   all_.erase(address);
   return {};
 }
 
-Result<GroupMap*> GroupMaps::find_or_make(const paxos_address& address,
+Result<GroupMap*> GroupMaps::find_or_make(const paxos_address& address, uid_t uid,
                                           const std::function<bool(const paxos_address&)>& is_used) {
+  if (const auto found = all_.find(address); found != all_.end() && found->second.uid != uid)
+    if (Result<void> removed = remove(address); !removed) return removed.error();
   if (!all_.contains(address) && all_.size() >= PAXOS_ADDRESSES_MAX) {
     std::optional<paxos_address> oldest;
     for (const auto& [each, map] : all_)
@@ -134,7 +153,7 @@ Result<GroupMap*> GroupMaps::find_or_make(const paxos_address& address,
     if (Result<void> removed = remove(*oldest); !removed) return removed.error();
   }
   if (!all_.contains(address))
-    if (Result<void> made = make(address); !made) return made.error();
+    if (Result<void> made = make(address, uid); !made) return made.error();
   GroupMap& map = all_.at(address);
   map.last_used = ++uses_;
   return &map;

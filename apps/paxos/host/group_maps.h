@@ -4,22 +4,28 @@
 #ifndef BMC_PAXOS_HOST_GROUP_MAPS_H
 #define BMC_PAXOS_HOST_GROUP_MAPS_H
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "apps/paxos/abi/fast_abi.h"
 #include "apps/paxos/host/address.h"
 #include "control-plane/fd.h"
 #include "control-plane/mapped_array.h"
 #include "control-plane/pins.h"
+#include "control-plane/port_grant.h"
 #include "control-plane/result.h"
 
 namespace bmc::paxos::host {
 
-// One replica's, the same through the lives of its processes and of bmcd.
+// One replica's, the same through the lives of its processes and of bmcd, but never of two users': who has
+// had it may have it mapped for ever.
 struct GroupMap {
+  uid_t uid = 0;  // whose processes have it
   Fd group;
   Fd doorbell;
   MappedArray<paxos_group> memory;
@@ -37,12 +43,14 @@ class GroupMaps {
   GroupMaps(const Pins& pins, int groups, int doorbells)
       : pins_(pins), groups_fd_(groups), doorbells_fd_(doorbells) {}
 
-  // Takes over what an earlier bmcd pinned, all of it frozen; or, if the maps above are new, forgets it.
-  Result<void> start(bool adopted);
+  // Takes over what an earlier bmcd pinned, all of it frozen, and still allowed to its user; or, if the maps
+  // above are new, forgets it.
+  Result<void> start(bool adopted, const std::vector<PortGrant>& allow);
 
-  // The one of this address, or a new one. With no room left, one that nobody uses (`is_used`) and that was
-  // used longest ago goes; ENOSPC if there is none. Lent until the next call.
-  Result<GroupMap*> find_or_make(const paxos_address& address,
+  // The one of this address and user, or a new one in place of another user's. With no room left, one that
+  // nobody uses (`is_used`) and that was used longest ago goes; ENOSPC if there is none. Lent until the next
+  // call.
+  Result<GroupMap*> find_or_make(const paxos_address& address, uid_t uid,
                                  const std::function<bool(const paxos_address&)>& is_used);
 
   void freeze(const paxos_address& address);
@@ -51,11 +59,12 @@ class GroupMaps {
   const std::map<paxos_address, GroupMap, AddressOrder>& all() const { return all_; }
 
  private:
-  Result<void> adopt(const paxos_address& address);
-  Result<void> make(const paxos_address& address);
+  Result<void> adopt(const std::string& name, const std::vector<PortGrant>& allow);
+  Result<void> make(const paxos_address& address, uid_t uid);
   Result<void> insert(const paxos_address& address, GroupMap map);
   Result<void> remove(const paxos_address& address);
-  std::string pin(const char* folder, const paxos_address& address) const;
+  void unpin(const std::string& name) const;
+  std::string pin(const char* folder, const std::string& name) const;
 
   const Pins& pins_;
   int groups_fd_;

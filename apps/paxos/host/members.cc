@@ -23,7 +23,8 @@ Result<Grant> Members::join(const Applicant& applicant) {
   if (const auto found = all_.find(address); found != all_.end())
     return Error{EBUSY, "pid " + std::to_string(found->second.peer.pid) + " is replica " +
                             to_string(to_endpoint(address)) + " already: end it first"};
-  auto map = maps_.find_or_make(address, [this](const paxos_address& each) { return all_.contains(each); });
+  auto map = maps_.find_or_make(address, applicant.peer.uid,
+                                [this](const paxos_address& each) { return all_.contains(each); });
   if (!map) return std::move(map).error();
   (*map)->freeze();
   Member member{applicant.peer, applicant.request.wanted, std::nullopt};

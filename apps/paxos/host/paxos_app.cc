@@ -47,7 +47,8 @@ class PaxosApp::Running {
   Result<void> start() {
     if (Result<void> loaded = programs_.load(); !loaded) return loaded;
     maps_.emplace(context_.pins, programs_.groups(), programs_.doorbells());
-    if (Result<void> taken = maps_->start(programs_.adopted()); !taken) return taken;
+    if (Result<void> taken = maps_->start(programs_.adopted(), context_.config.paxos_allow); !taken)
+      return taken;
     auto groups = programs_.broadcast_groups();
     if (!groups) return std::move(groups).error();
     broadcasts_.emplace(*std::move(groups));

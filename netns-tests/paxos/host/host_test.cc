@@ -92,7 +92,7 @@ class PaxosHostTest : public testing::Test {
     return eventually(Deadline::in_ms(kLimitMs), condition);
   }
   std::uint32_t map_id() const {
-    return map_id_at(bmcd_->pin_directory() + "/paxos/groups/00000000000000000000ffff0a630001_7400");
+    return map_id_at(bmcd_->pin_directory() + "/paxos/groups/00000000000000000000ffff0a630001_7400_65534");
   }
 
   Lab lab_;

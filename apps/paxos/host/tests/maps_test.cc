@@ -23,18 +23,21 @@ bool nobody(const paxos_address&) { return false; }
 
 // One bmcd, without interfaces and socket.
 struct Life {
-  explicit Life(const std::string& directory, std::uint32_t abi = 1)
-      : root(Pins::open(directory, 1)), pins(root->open_below("paxos", abi)), programs(*pins, config) {
+  explicit Life(const std::string& directory, std::uint32_t abi = 1, uid_t allowed = 0)
+      : allow{{allowed, 1, 65535}},
+        root(Pins::open(directory, 1)),
+        pins(root->open_below("paxos", abi)),
+        programs(*pins, config) {
     Result<void> done = programs.load();
     if (done) maps.emplace(*pins, programs.groups(), programs.doorbells());
-    if (done) done = maps->start(programs.adopted());
+    if (done) done = maps->start(programs.adopted(), allow);
     if (!done) throw std::runtime_error(done.error().what);
     broadcasts = BroadcastTable(*programs.broadcast_groups());
     groups = *programs.broadcast_groups();
   }
 
-  GroupMap& map(const paxos_address& address) {
-    auto found = maps->find_or_make(address, nobody);
+  GroupMap& map(const paxos_address& address, uid_t uid = 0) {
+    auto found = maps->find_or_make(address, uid, nobody);
     if (!found) throw std::runtime_error(found.error().what);
     return **found;
   }
@@ -44,6 +47,7 @@ struct Life {
     return bpf_map_lookup_elem(programs.groups(), &address, &id) == 0 ? id : 0;
   }
 
+  std::vector<PortGrant> allow;
   Config config;
   Result<Pins> root, pins;
   Programs programs;
@@ -113,13 +117,34 @@ TEST_F(PaxosMapsTest, AKillBetweenPinAndEntryIsMended) {
     id = *map_id(first.map(kOne).group.get());
     first.map(kTwo);
     ASSERT_EQ(bpf_map_delete_elem(first.programs.groups(), &kOne), 0);
-    ASSERT_EQ(::unlink(first.pins->path("groups/" + pin_name(kTwo)).c_str()), 0);
+    ASSERT_EQ(::unlink(first.pins->path("groups/" + pin_name(kTwo) + "_0").c_str()), 0);
   }
   Life second(directory_.path());
   EXPECT_EQ(second.found_id(kOne), id);
   EXPECT_EQ(second.found_id(kTwo), 0u) << "nobody could freeze it";
   second.map(kTwo);
   EXPECT_NE(second.found_id(kTwo), 0u);
+}
+
+TEST_F(PaxosMapsTest, NobodyGetsTheMemoryThatAnotherUserMayHaveMapped) {
+  std::uint32_t id = 0;
+  {
+    Life first(directory_.path());
+    id = *map_id(first.map(kOne).group.get());
+    const std::uint32_t others = *map_id(first.map(kOne, 1000).group.get());
+    EXPECT_NE(others, id);
+    EXPECT_EQ(first.found_id(kOne), others);
+    EXPECT_EQ(names_in(first.pins->path("groups")), std::vector<std::string>{pin_name(kOne) + "_1000"});
+    id = *map_id(first.map(kOne).group.get());
+  }
+  {
+    Life second(directory_.path());
+    EXPECT_EQ(*map_id(second.map(kOne).group.get()), id);
+  }
+  Life third(directory_.path(), 1, 1000);
+  EXPECT_TRUE(third.programs.adopted());
+  EXPECT_EQ(third.found_id(kOne), 0u) << "its user may not have the port any more";
+  EXPECT_TRUE(names_in(third.pins->path("groups")).empty());
 }
 
 TEST_F(PaxosMapsTest, WithoutRoomTheOneLongestUnusedGoes) {
@@ -129,12 +154,12 @@ TEST_F(PaxosMapsTest, WithoutRoomTheOneLongestUnusedGoes) {
   };
   for (std::uint16_t i = 0; i < PAXOS_ADDRESSES_MAX; i++) life.map(numbered(i));
   const auto first_is_used = [&](const paxos_address& each) { return same(each, numbered(0)); };
-  ASSERT_TRUE(life.maps->find_or_make(kOne, first_is_used));
+  ASSERT_TRUE(life.maps->find_or_make(kOne, 0, first_is_used));
   EXPECT_EQ(life.maps->all().size(), std::size_t{PAXOS_ADDRESSES_MAX});
   EXPECT_NE(life.found_id(numbered(0)), 0u);
   EXPECT_EQ(life.found_id(numbered(1)), 0u);
   EXPECT_EQ(names_in(life.pins->path("groups")).size(), std::size_t{PAXOS_ADDRESSES_MAX});
-  const auto full = life.maps->find_or_make(kTwo, [](const paxos_address&) { return true; });
+  const auto full = life.maps->find_or_make(kTwo, 0, [](const paxos_address&) { return true; });
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().code, ENOSPC);
 }
