@@ -87,10 +87,16 @@ CommandResult Bmcd::run_detach() const {
 }
 
 std::vector<std::string> Bmcd::command_line() const {
-  std::vector<std::string> argv{BMC_BMCD_PATH,    "--control",    directory_ + "/control.sock",
-                                "--paxos-socket", paxos_socket(), "--pin",
-                                pin_directory_,   "--metrics",    "127.0.0.1:" + std::to_string(kMetricsPort),
-                                "--mode",         options_.mode,  "--memory",
+  std::vector<std::string> argv{BMC_BMCD_PATH,
+                                "--control",
+                                directory_ + "/control.sock",
+                                "--pin",
+                                pin_directory_,
+                                "--metrics",
+                                "127.0.0.1:" + std::to_string(kMetricsPort),
+                                "--mode",
+                                options_.mode,
+                                "--memory",
                                 "16MiB"};
   if (std::ranges::find(options_.extra, "--paxos-socket") == options_.extra.end())
     argv.insert(argv.end(), {"--paxos-socket", paxos_socket()});
