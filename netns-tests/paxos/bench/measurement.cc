@@ -84,17 +84,17 @@ void measure_case(EchoCluster& cluster, Case& each, double seconds) {
 }
 
 // Of what one replica did, as its counters say.
-void check_help(const Side& side, std::size_t replicas, const nlohmann::json& counters, bool leads,
-                double ops) {
+void check_help(const EchoOptions& options, const nlohmann::json& counters, bool leads, double ops) {
+  const Side& side = *options.side;
   const auto want = [&](bool wanted, const char* counter, double of_all) {
     const double did = counters.value(counter, 0.0);
-    if (wanted && did < kShareWanted * of_all)
-      std::fprintf(stderr, "bmc-paxos-bench: %zu replicas, %s: %s is %.0f of %.0f\n", replicas, side.name,
-                   counter, did, of_all);
     if (wanted && did == 0) throw lab::LabError(std::string("the kernel did nothing: ") + counter);
+    if (wanted && did < kShareWanted * of_all)
+      std::fprintf(stderr, "bmc-paxos-bench: the kernel did less than it could: %s is %.0f of %.0f\n%s\n",
+                   counter, did, of_all, counters.dump().c_str());
   };
   want(side.acknowledges && !leads, "kernel_entries", ops);
-  want(side.counts && leads, "kernel_acknowledged", ops * static_cast<double>(replicas - 1) / 2);
+  want(side.counts && leads, "kernel_acknowledged", ops * static_cast<double>(options.replicas - 1) / 2);
   want(side.broadcasts && leads, "broadcasts{taken}", ops);
 }
 
@@ -105,8 +105,7 @@ void check_end(const EchoOptions& options, const std::vector<std::string>& told)
     if (status.is_discarded()) throw lab::LabError("a replica ended before its time: " + each);
     changed |= status["view"] != 0;
     if (options.side != nullptr)
-      check_help(*options.side, options.replicas, status["counters"], status["role"] == "leader",
-                 status["op"].get<double>());
+      check_help(options, status["counters"], status["role"] == "leader", status["op"].get<double>());
   }
   if (changed)
     std::fprintf(stderr,

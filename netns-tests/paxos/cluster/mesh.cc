@@ -3,6 +3,7 @@
 #include "netns-tests/paxos/cluster/mesh.h"
 
 #include <cstdio>
+#include <filesystem>
 
 #include "netns-tests/lib/process.h"
 
@@ -23,6 +24,13 @@ std::string mac(std::size_t port, unsigned number) {
   std::snprintf(text, sizeof(text), "02:bc:00:98:%02x:%02x", number & 0xff,
                 static_cast<unsigned>(port & 0xff));
   return text;
+}
+
+// A switch does not ask netfilter, where the kernel has that for bridges.
+void forward_unfiltered(const lab::Netns& netns) {
+  constexpr const char* kFilter = "net/bridge/bridge-nf-call-iptables";
+  const lab::ScopedNetns inside(netns);
+  if (std::filesystem::exists(std::string("/proc/sys/") + kFilter)) netns.sysctl(kFilter, "0");
 }
 
 }  // namespace
@@ -47,6 +55,7 @@ Mesh::Mesh(std::size_t replicas, std::optional<std::uint64_t> fault_seed, bool k
   }
   run_checked({"ip", "-n", middle_.name(), "link", "add", kBridge, "type", "bridge"});
   run_checked({"ip", "-n", middle_.name(), "link", "set", kBridge, "up"});
+  forward_unfiltered(middle_);
   for (const std::string& port : ports)
     run_checked({"ip", "-n", middle_.name(), "link", "set", port, "master", kBridge});
 }
