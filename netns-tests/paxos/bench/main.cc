@@ -17,7 +17,7 @@ constexpr LoadShape kLibraryLoads[] = {{"1_client", 1, 1}, {"8_clients", 8, 1}, 
 constexpr LoadShape kOffloadLoads[] = {{"1_client", 1, 1}, {"2_clients", 2, 1}, {"8_clients", 8, 1}};
 
 struct Options {
-  double seconds = 0.5;
+  double seconds = 0.35;
   std::size_t repeats = 3;
   std::vector<std::string> parts{"library", "offloads"};
   std::vector<std::size_t> replicas{3, 5, 7, 9};
