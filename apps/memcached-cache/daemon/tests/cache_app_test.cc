@@ -70,8 +70,9 @@ TEST_F(CacheApp, ServesWhatWasSeenWritten_AndWhatWasThereBefore) {
     EXPECT_EQ(udp_get(memcached.port(), "seen"), "new");
     return statistic("kernel_hits") > 0;
   }));
-  set("seen", "newer");
-  EXPECT_EQ(state_of("seen"), "");  // a write empties its way
+  set("seen", "newer");  // published with its STORED
+  EXPECT_EQ(state_of("seen", &entry), "servable");
+  EXPECT_EQ(entry.value(), "newer");
   EXPECT_EQ(udp_get(memcached.port(), "seen"), "newer");
 }
 
@@ -119,7 +120,9 @@ TEST_F(CacheApp, ARestartOfBmcdKeepsTheCache) {
   set("k", "2");  // seen by the programs all the same
   start_app(memcached.endpoint());
   ASSERT_TRUE(wait_serving());
-  EXPECT_EQ(state_of("k"), "");  // a write empties its way
+  control::Entry entry;
+  EXPECT_EQ(state_of("k", &entry), "servable");
+  EXPECT_EQ(entry.value(), "2");
 }
 
 TEST_F(CacheApp, ARestartOfBothEmptiesTheCache) {
@@ -189,7 +192,7 @@ TEST_F(CacheApp, InvalidateAndMode) {
   control::Request key;
   key.mutable_invalidate()->set_key("a");
   EXPECT_EQ(ask(key).invalidate().invalidated(), 1u);
-  EXPECT_EQ(state_of("a"), "");  // a write empties its way
+  EXPECT_EQ(state_of("a"), "");
   EXPECT_EQ(state_of("b"), "servable");
   control::Request all;
   all.mutable_invalidate()->set_all(true);
