@@ -8,6 +8,7 @@
 
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
+#include "control-plane/status_reply.h"
 
 namespace bmc::cache {
 namespace {
@@ -37,27 +38,13 @@ std::string list(const std::vector<Endpoint>& endpoints) {
   return text;
 }
 
-void add_field(control::StatusReply& status, const std::string& name, const std::string& value) {
-  control::Field& field = *status.add_fields();
-  field.set_name(name);
-  field.set_value(value);
-}
-
 void describe_attachments(const CacheView& cache, control::StatusReply& status) {
-  const auto add = [&](const char* hook, const std::string& target, const std::string& how,
-                       std::uint32_t id) {
-    control::Attachment& attachment = *status.add_attachments();
-    attachment.set_hook(hook);
-    attachment.set_target(target);
-    attachment.set_how(how);
-    attachment.set_program_id(id);
-  };
   for (const auto& [index, xdp] : cache.loader.xdp())
-    add("xdp", xdp.interface().name, xdp.how(), xdp.program_id());
+    add_attachment(status, "xdp", xdp.interface().name, xdp.how(), xdp.program_id());
   for (const auto& [index, tc] : cache.loader.tc())
-    add("tc egress", tc.interface().name, "clsact", tc.program_id());
+    add_attachment(status, "tc egress", tc.interface().name, "clsact", tc.program_id());
   for (const CgroupAttachment& each : cache.loader.cgroup())
-    add("cgroup", each.cgroup(), each.name(), each.program_id());
+    add_attachment(status, "cgroup", each.cgroup(), each.name(), each.program_id());
 }
 
 // Splits "VALUE <key> <flags> <bytes>\r\n<data>\r\n" behind its key.

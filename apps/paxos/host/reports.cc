@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control-plane/metric_builder.h"
+#include "control-plane/status_reply.h"
 
 namespace bmc::paxos::host {
 namespace {
@@ -122,21 +123,12 @@ void describe_paxos(const PaxosView& view, control::PaxosReply& reply) {
 }
 
 void describe_status(const PaxosView& view, control::StatusReply& status) {
-  const auto add = [&](const char* hook, const std::string& target, const std::string& how,
-                       std::uint32_t id) {
-    control::Attachment& attachment = *status.add_attachments();
-    attachment.set_hook(hook);
-    attachment.set_target(target);
-    attachment.set_how(how);
-    attachment.set_program_id(id);
-  };
   for (const auto& [index, xdp] : view.programs.xdp())
-    add("xdp", xdp.interface().name, xdp.how(), xdp.program_id());
+    add_attachment(status, "xdp", xdp.interface().name, xdp.how(), xdp.program_id());
   for (const auto& [index, tc] : view.programs.tc())
-    add("tc egress", tc.interface().name, "clsact, Paxos broadcast", tc.program_id());
-  control::Field& field = *status.add_fields();
-  field.set_name("Paxos replicas");
-  field.set_value(std::to_string(view.members.all().size()) + " joined; bmcctl paxos tells more");
+    add_attachment(status, "tc egress", tc.interface().name, "clsact, Paxos broadcast", tc.program_id());
+  add_field(status, "Paxos replicas",
+            std::to_string(view.members.all().size()) + " joined; bmcctl paxos tells more");
 }
 
 void describe_exposure(const Config& config, control::AuditReply& audit) {
