@@ -4,6 +4,7 @@
 
 Called by the ctest `headers_self_test`. Usage: check_headers_test.py CXX BPF_CLANG SYSTEM_INCLUDE
 """
+import json
 import os
 import subprocess
 import sys
@@ -24,10 +25,16 @@ CASES = [
 ]
 
 
-def check(name, text):
+def check(name, text, source="", built=()):
+    """The checker's status and words about the header, whose source has this text, in a build of these sources."""
     with tempfile.TemporaryDirectory() as root:
         with open(os.path.join(root, name), "w", encoding="utf-8") as file:
             file.write(text)
+        with open(os.path.join(root, name[:-1] + "cc"), "w", encoding="utf-8") as file:
+            file.write(source)
+        os.mkdir(os.path.join(root, "build"))
+        with open(os.path.join(root, "build", "compile_commands.json"), "w", encoding="utf-8") as file:
+            json.dump([{"directory": root, "file": each} for each in built], file)
         cxx, clang, system = sys.argv[1:4]
         done = subprocess.run(
             [sys.executable, CHECKER, "--root", root, "--build", os.path.join(root, "build"), "--cxx", cxx, "--bpf-clang", clang,
@@ -47,6 +54,19 @@ def main():
     if status != 1:
         print(f"unguarded.h was accepted:\n{output}")
         bad += 1
+    # The build vouches only for a guarded header that a source it compiles includes first. (This one does not compile.)
+    broken = GUARDED.format(licence="Apache-2.0", body="std::string name();")
+    first, second = '#include "a.h"\n#include <string>\n', '#include <string>\n#include "a.h"\n'
+    for text, source, built, failures in [
+        (broken, first, ["a.cc"], 0),
+        (broken, second, ["a.cc"], 1),
+        (broken, first, ["b.cc"], 1),
+        ("// SPDX-License-Identifier: Apache-2.0\nstd::string name();\n", first, ["a.cc"], 1),
+    ]:
+        status, output = check("a.h", text, source, built)
+        if status != failures or f" {failures} failures" not in output:
+            print(f"a.h with a source {source!r} in a build of {built}: wanted {failures} failures:\n{output}")
+            bad += 1
     return 1 if bad else 0
 
 
