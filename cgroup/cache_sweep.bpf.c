@@ -63,6 +63,7 @@ static __always_inline void sweep_flush_acted(struct sweep_call *call, struct se
 
 struct untracked_sweep {
 	struct server_state *server;
+	__u32 index;
 	__u32 released;
 	__u32 most;
 };
@@ -75,7 +76,7 @@ static long untracked_step(__u32 step, struct untracked_sweep *sweep)
 		return loop_end();
 	if (shared_swap_if_u32(&sweep->server->untracked, left, left - 1) != left)
 		return loop_on();
-	global_released(sweep->server);
+	unread_hold_ends(sweep->server, sweep->index);
 	sweep->released++;
 	return loop_on();
 }
@@ -83,7 +84,7 @@ static long untracked_step(__u32 step, struct untracked_sweep *sweep)
 /* What is not released in one call is released in the next. */
 static __always_inline void sweep_untracked(struct sweep_call *call, struct server_state *server)
 {
-	struct untracked_sweep sweep = {server, 0, (__u32)call->cookie};
+	struct untracked_sweep sweep = {server, call->server, 0, (__u32)call->cookie};
 
 	bpf_loop(1 << 16, untracked_step, &sweep, 0);
 	call->released = sweep.released;
@@ -122,6 +123,8 @@ int cache_sweep(struct sweep_call *context)
 		sweep_key_bump(&call);
 	else if (call.operation == SWEEP_FLUSH_ACTED)
 		sweep_flush_acted(&call, server);
+	else if (call.operation == SWEEP_FLUSH_SCHEDULED)
+		call.found = (__u32)flush_scheduled(server, (__u32)(call.before_ns >> 32), (__u32)call.before_ns);
 	else if (call.operation == SWEEP_UNTRACKED)
 		sweep_untracked(&call, server);
 	else

@@ -39,6 +39,7 @@ struct Config {
   std::chrono::nanoseconds max_staleness = std::chrono::seconds(1);      // 0: no cap
   std::chrono::nanoseconds revalidate_after = std::chrono::seconds(60);  // 0: never
   bool stage_writes = true;
+  std::chrono::nanoseconds rest_after = std::chrono::seconds(60);   // 0: never
   std::vector<Prefix> allow;                                        // empty: every source
   std::uint32_t rate_limit_pps = 0;                                 // per source; 0: no limit
   std::optional<std::chrono::nanoseconds> reset_stuck_connections;  // nothing: never

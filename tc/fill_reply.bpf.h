@@ -32,7 +32,7 @@ struct fill {
 	__u32 deadline;
 };
 
-/* Is this a packet of a served memcached's UDP port? */
+/* Is this a packet of a served memcached's UDP port? (Of a resting one's no get was recorded.) */
 static __always_inline int find_server(struct fill *fill)
 {
 	fill->control = cache_control_get();
@@ -42,7 +42,7 @@ static __always_inline int find_server(struct fill *fill)
 	if (fill->server_index >= CACHE_SERVERS_MAX)
 		return 0;
 	fill->server = bpf_map_lookup_elem(&servers, &fill->server_index);
-	return fill->server != NULL;
+	return fill->server && !(shared_load_u32(&fill->server->hold) & SERVER_RESTING);
 }
 
 /* Consumes the lease of the reply's request; 0 if it had none to fill. */

@@ -72,6 +72,7 @@ const std::vector<Case>& cases() {
       {"pin", "/sys/fs/bpf/x", "\"/sys/fs/bpf/x\"", [](const Config& c) { return c.pin == "/sys/fs/bpf/x"; }},
       {"max-staleness", "500ms", "\"500ms\"", [](const Config& c) { return c.max_staleness == 500ms; }},
       {"revalidate-after", "0", "0", [](const Config& c) { return c.revalidate_after == 0ns; }},
+      {"rest-after", "0", "0", [](const Config& c) { return c.rest_after == 0ns; }},
       {"stage-writes", "false", "\"false\"", [](const Config& c) { return !c.stage_writes; }},
       {"allow", "10.0.0.0/8", "\"10.0.0.0/8\"",
        [](const Config& c) { return c.allow.size() == 1 && to_string(c.allow[0]) == "10.0.0.0/8"; }},

@@ -93,12 +93,19 @@ Observer::Observer(const Netns& netns) {
   buckets_ = must(MappedArray<bucket>::map(bpf_map__fd(skeleton_->maps.buckets)));
   segments_ = must(MappedArray<segment>::map(bpf_map__fd(skeleton_->maps.segments)));
   log_ = must(MappedArray<LogSegment>::map(bpf_map__fd(skeleton_->maps.log_bytes)));
+  const auto take = [](void* events, void* data, size_t) {
+    static_cast<std::vector<cache_event>*>(events)->push_back(*static_cast<const cache_event*>(data));
+    return 0;
+  };
+  ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.events), take, &events_, nullptr);
+  if (ring_ == nullptr) throw LabError("cannot read map events");
   configure(netns);
   attach();
 }
 
 Observer::~Observer() {
   for (bpf_link* link : links_) bpf_link__destroy(link);
+  ring_buffer__free(ring_);
   cache_host__destroy(skeleton_);
 }
 
@@ -175,6 +182,13 @@ uint64_t Observer::counter(enum cache_counter counter) const {
   uint64_t sum = 0;
   for (const uint64_t value : values) sum += value;
   return sum;
+}
+
+std::vector<cache_event> Observer::events(enum cache_event_kind kind) {
+  events_.clear();
+  ring_buffer__consume(ring_);
+  std::erase_if(events_, [kind](const cache_event& event) { return event.kind != kind; });
+  return events_;
 }
 
 std::vector<connection> Observer::connections() const {

@@ -16,6 +16,7 @@
 
 struct cache_host;
 struct bpf_link;
+struct ring_buffer;
 
 namespace bmc::lab {
 
@@ -36,6 +37,8 @@ class Observer {
   Guard key(const std::string& key) const;
   Guard global() const;
   uint64_t counter(enum cache_counter counter) const;
+  /// What the programs told bmcd of this kind since they were last asked for it or for another one.
+  std::vector<cache_event> events(enum cache_event_kind kind);
   /// Elements of map `connections`.
   std::vector<connection> connections() const;
   server_state& server() { return servers_[0]; }
@@ -77,6 +80,8 @@ class Observer {
 
   cache_host* skeleton_ = nullptr;
   std::vector<bpf_link*> links_;
+  ring_buffer* ring_ = nullptr;
+  std::vector<cache_event> events_;
   MappedArray<cache_control> control_;
   MappedArray<server_state> servers_;
   MappedArray<guard> guards_;

@@ -77,15 +77,18 @@ static __always_inline enum cache_counter check_server(struct request *request)
 {
 	const struct cache_control *config = request->config;
 	const struct server_state *server;
-	__u32 flush_from;
+	__u32 hold, flush_from;
 
 	/* As signed: the coarse clock may still be behind the heartbeat. */
 	request->world.coarse_ns = bpf_ktime_get_coarse_ns();
 	if ((__s64)(request->world.coarse_ns - config->heartbeat_ns) > (__s64)config->heartbeat_limit_ns)
 		return CACHE_PASS_NO_HEARTBEAT;
 	server = bpf_map_lookup_elem(&servers, &request->server_index);
-	if (!server || shared_load_u32(&server->hold))
+	if (!server)
 		return CACHE_PASS_HELD;
+	hold = shared_load_u32(&server->hold);
+	if (hold)
+		return hold & SERVER_RESTING ? CACHE_PASS_RESTING : CACHE_PASS_HELD;
 	flush_from = shared_load_u32(&server->flush_from);
 	if (flush_from && bpf_ktime_get_ns() >> CACHE_DEADLINE_SHIFT >= flush_from)
 		return CACHE_PASS_DEAD;

@@ -18,7 +18,7 @@
 #endif
 
 /* Raised with every change of a layout below; pinned maps of another version are not adopted. */
-#define CACHE_ABI_VERSION 4u
+#define CACHE_ABI_VERSION 5u
 
 /* ---- Limits: each once, with its sum ---------------------------------------------------- */
 
@@ -186,6 +186,11 @@ CACHE_ABI_ASSERT(sizeof(struct sketch_block) == 64, "sketch_block is one cache l
 #define SERVER_BOOT_HOLD 1u  /* bytes from before the attach may still be unread; writer: bmcd */
 #define SERVER_DOWN 2u       /* its socket was closed; set by the release program, cleared by bmcd */
 #define SERVER_REFUSED 4u    /* TLS, SASL, auth file...; writer: bmcd */
+#define SERVER_RESTING 8u    /* not worth watching: TCP is not followed, gets are not recorded; writer: bmcd,
+			      * never without SERVER_BOOT_HOLD, which outlasts it until all of that is executed */
+#define SERVER_FLUSH_UNSEEN 16u /* commands went by unread, and one may have been a flush_all that acts later;
+				 * set by programs and bmcd, cleared by bmcd before it asks memcached */
+#define SERVER_FLUSH_ASKED 32u  /* bmcd waits for that answer; writer: bmcd */
 
 /* One memcached process. Two cache lines: what every hit reads, and what writes touch. */
 struct server_state {
@@ -283,6 +288,7 @@ CACHE_ABI_ASSERT(sizeof(struct cache_control) == 80 + CACHE_INTERFACES_MAX * 4 +
 	X(PASS_BYPASS, "xdp", "pass", "bypass", "bypass mode") \
 	X(PASS_NO_HEARTBEAT, "xdp", "pass", "no_heartbeat", "bmcd is gone") \
 	X(PASS_HELD, "xdp", "pass", "held", "server starting, down or refused") \
+	X(PASS_RESTING, "xdp", "pass", "resting", "too little could be answered for its server to be watched") \
 	X(PASS_NOT_ALLOWED, "xdp", "pass", "not_allowed", "source outside the allow-list") \
 	X(PASS_RATE, "xdp", "pass", "rate", "source over its rate") \
 	X(PASS_NO_ROOM, "xdp", "pass", "no_room", "the frame could not be grown") \
@@ -356,6 +362,7 @@ enum cache_event_kind {
 	CACHE_EVENT_OUT_OF_STEP = 2, /* a connection's position was lost */
 	CACHE_EVENT_CLOSED = 3, /* a server socket was closed */
 	CACHE_EVENT_MISMATCH = 4,
+	CACHE_EVENT_FLUSH_UNSEEN = 5, /* SERVER_FLUSH_UNSEEN was set */
 };
 
 struct cache_event {

@@ -203,7 +203,7 @@ static __always_inline int connection_clear(struct connection *connection, struc
 	if (shared_swap_if_u32(&connection->state, expected, expected & ~flags) != expected)
 		return 0;
 	if (expected & flags & CONNECTION_HOLD)
-		global_released(server);
+		unread_hold_ends(server, connection->server);
 	return 1;
 }
 
@@ -241,7 +241,7 @@ COHERENCE_FUNCTION int connection_end(struct connection *connection, struct serv
 		if (shared_swap_if_u32(&connection->state, before, (before | flag) & ~CONNECTION_HOLD) != before)
 			continue;
 		if (before & CONNECTION_HOLD)
-			global_released(server);
+			unread_hold_ends(server, connection->server);
 		return 1;
 	}
 	return 0;

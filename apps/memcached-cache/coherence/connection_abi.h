@@ -174,6 +174,8 @@ enum sweep_operation {
 	SWEEP_FLUSH_ACTED = 6,        /* before_ns = the 64-bit flush word (flush_from << 32 | flush_to) that bmcd
 	                               * judged: every delayed flush_all in it has acted; bump and clear it */
 	SWEEP_UNTRACKED = 7,          /* takes away `cookie` holds that have no owner's record */
+	SWEEP_FLUSH_SCHEDULED = 8,    /* memcached told of a delayed flush_all that acts from before_ns >> 32 (in
+	                               * CACHE_DEADLINE units) on, and within the seconds in its lower half */
 };
 
 struct sweep_call {

@@ -73,6 +73,12 @@ static __always_inline struct server_state *server_get(__u32 server)
 	return bpf_map_lookup_elem(&servers, &server);
 }
 
+/* Everything of the server is held, and what it does now will be executed before it is not: see docs/coherence.md. */
+static __always_inline int is_resting(const struct server_state *server)
+{
+	return (shared_load_u32(&server->hold) & SERVER_RESTING) != 0;
+}
+
 static __always_inline struct guard *guard_get(__u32 index) { return bpf_map_lookup_elem(&guards, &index); }
 
 /* Index of the server that listens on `port` (host order); CACHE_SERVERS_MAX if none does. */
@@ -182,6 +188,29 @@ COHERENCE_FUNCTION int flush_scheduled(struct server_state *server, __u32 from, 
 	if (server)
 		__sync_fetch_and_or(&server->hold, SERVER_DOWN);
 	return 0;
+}
+
+/*
+ * A hold of the global guard for bytes that nobody read ends: they are executed. But a flush_all may have been
+ * among them that acts only later: nothing is served until bmcd has asked memcached. Marked before the hold
+ * is released, so who sees the global guard free sees the mark, or memcached's answer.
+ */
+COHERENCE_FUNCTION int unread_hold_ends(struct server_state *server, __u32 index)
+{
+	struct cache_event *event;
+
+	if (!server)
+		return 0;
+	if (!(__sync_fetch_and_or(&server->hold, SERVER_FLUSH_UNSEEN) & SERVER_FLUSH_UNSEEN)) {
+		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+		if (event) { /* else bmcd finds the mark when it next reads the server's clock */
+			__builtin_memset(event, 0, sizeof(*event));
+			event->kind = CACHE_EVENT_FLUSH_UNSEEN;
+			event->server = (__u8)index;
+			bpf_ringbuf_submit(event, 0);
+		}
+	}
+	return guard_release(&server->global, &server->global_release_ns, bpf_ktime_get_ns());
 }
 
 #endif

@@ -44,7 +44,10 @@ static __always_inline int udp_write_ends(struct server_state *server, const str
 	__sync_fetch_and_sub(&server->udp_writes, 1);
 	if (write.flush_from)
 		flush_scheduled(server, write.flush_from, write.flush_delay);
-	write_ends(server, write.guard);
+	if (write.guard == PENDING_GLOBAL && !write.flush_from) /* perhaps for what nobody could read */
+		unread_hold_ends(server, key->server);
+	else
+		write_ends(server, write.guard);
 	return 1;
 }
 

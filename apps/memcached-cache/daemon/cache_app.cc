@@ -23,6 +23,7 @@
 #include "apps/memcached-cache/daemon/loader.h"
 #include "apps/memcached-cache/daemon/lost_log.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
+#include "apps/memcached-cache/daemon/rest_policy.h"
 #include "apps/memcached-cache/daemon/server_table.h"
 #include "apps/memcached-cache/daemon/sock_diag.h"
 #include "apps/memcached-cache/daemon/store_scan.h"
@@ -129,6 +130,8 @@ class CacheApp::Running {
     const auto serving = count(Server::Phase::kServing);
     const auto booting = count(Server::Phase::kBooting) + count(Server::Phase::kConfirming);
     std::string line = "serving " + std::to_string(serving) + (serving == 1 ? " server" : " servers");
+    if (const auto resting = count(Server::Phase::kResting); resting != 0)
+      line += ", " + std::to_string(resting) + " resting";
     if (booting != 0) line += ", " + std::to_string(booting) + " starting";
     if (observe(loader_.memory().control().mode) != CACHE_MODE_SERVE) line += ", answering nothing (mode)";
     const std::uint64_t gets = rate_hits_ + rate_misses_;
@@ -199,6 +202,8 @@ class CacheApp::Running {
       }
       case CACHE_EVENT_CLOSED:
         return servers_->closed(event.server);
+      case CACHE_EVENT_FLUSH_UNSEEN:
+        return servers_->flush_unseen(event.server);
       case CACHE_EVENT_OUT_OF_STEP:
         audit_->hurry();
         return lost_log_->lost(event);
@@ -252,6 +257,7 @@ class CacheApp::Running {
         static_cast<std::uint64_t>(static_cast<double>(counters.misses() - last_.misses()) / seconds);
     last_ = counters;
     watched_ns_ = now;
+    rest_or_wake(now, counters);
     mismatches_.push_back(counters[CACHE_COMPARE_MISMATCH]);
     if (mismatches_.size() > 60) mismatches_.pop_front();
     const std::uint64_t within_minute = mismatches_.back() - mismatches_.front();
@@ -266,6 +272,35 @@ class CacheApp::Running {
         "too many entries differed from memcached's own replies: nothing is answered from the kernel any "
         "more. Something "
         "writes where bmcd does not see it, or bmcd is wrong; `bmcctl mode serve` starts again");
+  }
+
+  bool any(Server::Phase phase) const {
+    return std::ranges::any_of(servers_->servers(),
+                               [phase](const auto& each) { return each->phase == phase; });
+  }
+
+  void rest_or_wake(std::uint64_t now, const CounterSnapshot& counters) {
+    RestPolicy::Seen seen;
+    seen.now_ns = now;
+    seen.hits = counters.hits() + counters[CACHE_PASS_SHADOW];
+    seen.misses = counters.misses();
+    seen.replies = counters[CACHE_RELEASE_REPLY];
+    seen.asks = counters[CACHE_PASS_RESTING];
+    // Who switched it off for a while wants to find it as it was.
+    seen.serves =
+        any(Server::Phase::kServing) && observe(loader_.memory().control().mode) != CACHE_MODE_BYPASS;
+    seen.rests = any(Server::Phase::kResting);
+    switch (rest_policy_.step(seen)) {
+      case RestPolicy::Verdict::kRest:
+        spdlog::info(
+            "next to nothing could be answered: memcached is not watched until gets come that might be");
+        return servers_->rest();
+      case RestPolicy::Verdict::kWake:
+        spdlog::info("gets come that might be answered: memcached is watched again");
+        return servers_->wake();
+      case RestPolicy::Verdict::kAsBefore:
+        return;
+    }
   }
 
   const AppContext& context_;
@@ -283,6 +318,7 @@ class CacheApp::Running {
   std::optional<Audit> audit_;
   std::optional<LostLog> lost_log_;
 
+  RestPolicy rest_policy_{static_cast<std::uint64_t>(context_.config.rest_after.count())};
   CounterSnapshot last_;
   std::uint64_t watched_ns_ = 0;
   std::uint64_t rate_hits_ = 0;

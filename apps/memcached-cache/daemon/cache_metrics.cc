@@ -123,6 +123,12 @@ void collect_servers(const CacheView& cache, Families& families) {
     if (server->is_active())
       held.add(load_hold(cache.memory.servers[*server->slot]) != 0 ? 1 : 0,
                {{"server", to_string(server->link->server())}});
+  FamilyBuilder resting(families, "bmcd_server_resting", "1 while a server is not watched, for want of hits",
+                        MetricType::Gauge);
+  for (const auto& server : cache.servers.servers())
+    if (server->is_active())
+      resting.add(server->phase == Server::Phase::kResting ? 1 : 0,
+                  {{"server", to_string(server->link->server())}});
   TtlProbeCounters probes;
   std::uint64_t sent = 0;
   std::uint64_t answered = 0;

@@ -98,6 +98,12 @@ void describe_servers(const CacheView& cache, control::AuditReply& audit) {
           audit, control::Finding::NOTE,
           "memcached at " + name_of(*server) + " has the unix socket " + server->link->facts().unix_socket +
               ": what is written there bmcd cannot see, so an answer may be old by up to max-staleness");
+    if (server->phase == Server::Phase::kResting)
+      add_finding(
+          audit, control::Finding::NOTE,
+          "memcached at " + name_of(*server) +
+              " is not watched: next to nothing could be answered for it. It is again when gets come over "
+              "UDP that may be hits (option rest-after)");
     if (server->phase == Server::Phase::kBooting)
       add_finding(audit, control::Finding::NOTE,
                   "memcached at " + name_of(*server) +

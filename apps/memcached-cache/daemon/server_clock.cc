@@ -64,6 +64,10 @@ std::uint64_t ServerClock::floor_s() const {
 
 std::int64_t ServerClock::wall_to_mono_s() const { return *low_ - margin_s_ - start_identity_; }
 
+ServerClock::Span ServerClock::seconds_of(std::int64_t uptime_s) const {
+  return {uptime_s + *low_ - margin_s_, uptime_s + *high_ + margin_s_};
+}
+
 std::uint64_t ServerClock::next_poll_ns(std::uint64_t now_ns) const {
   if (tick_ns_ == 0) return now_ns + kSearchNs;
   if (polls_since_tick_ > kEagerPolls) return now_ns + kLateNs;

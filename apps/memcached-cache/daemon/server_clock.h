@@ -63,6 +63,12 @@ class ServerClock {
   std::uint64_t floor_s() const;
   // Add to an absolute exptime for the second at which it is gone; only where known().
   std::int64_t wall_to_mono_s() const;
+  // When memcached's clock shows this uptime, in seconds of CLOCK_MONOTONIC; only where known().
+  struct Span {
+    std::int64_t earliest = 0;
+    std::int64_t latest = 0;
+  };
+  Span seconds_of(std::int64_t uptime_s) const;
   // time - uptime: with the pid, tells one process from the next.
   std::int64_t start_identity() const { return start_identity_; }
 

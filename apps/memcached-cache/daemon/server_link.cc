@@ -130,6 +130,14 @@ void ServerLink::meta_debug(std::string_view key, MemcachedSession::AnswerHandle
   session_.meta_debug(key, std::move(handler));
 }
 
+void ServerLink::settings(MemcachedSession::AnswerHandler handler) {
+  session_.stats("settings",
+                 process_.guard([this, handler = std::move(handler)](const Result<Answer>& answer) {
+                   if (answer) quarantine_.answered(answer->sent_ns, answer->received_ns);
+                   handler(answer);
+                 }));
+}
+
 void ServerLink::down(const Error& error) {
   process_.end();
   timer_.cancel();

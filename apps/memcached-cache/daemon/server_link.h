@@ -47,6 +47,7 @@ class ServerLink {
 
   // Starts to read memcached's clock; `margin_s` as ServerClock has it. Ends with `lost`.
   void begin_clock(std::uint32_t margin_s);
+  bool clock_runs() const { return clock_runs_; }
   const ServerClock& clock() const { return clock_; }
 
   // One round trip, from now on: `done` is called once memcached has answered; not at all if it is lost
@@ -60,6 +61,8 @@ class ServerLink {
   void hurry();
 
   void meta_debug(std::string_view key, MemcachedSession::AnswerHandler handler);
+  // `stats settings`; the handler is not called if the connection ends before.
+  void settings(MemcachedSession::AnswerHandler handler);
 
   // memcached's own statistics, as last told; empty: none yet.
   const Stats& stats() const { return stats_; }

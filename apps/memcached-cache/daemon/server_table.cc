@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "apps/memcached-cache/daemon/monotonic_time.h"
+#include "apps/memcached-cache/daemon/resting_connections.h"
 #include "apps/memcached-cache/daemon/time_namespace.h"
 
 namespace bmc::cache {
@@ -47,6 +48,8 @@ const char* to_string(Server::Phase phase) {
       return "waiting for what memcached received before";
     case Server::Phase::kServing:
       return "serving";
+    case Server::Phase::kResting:
+      return "resting";
     case Server::Phase::kDown:
       return "down";
   }
@@ -107,6 +110,14 @@ void ServerTable::add(const Endpoint& endpoint, bool given) {
       [&server] { return server.link->clock().floor_s(); },
       [this, &server](const TtlTarget& entry, std::uint32_t deadline) {
         return apply_deadline(server, entry, deadline);
+      },
+  });
+  server.flush = std::make_unique<DelayedFlush>(DelayedFlush::World{
+      [&server](MemcachedSession::AnswerHandler handler) { server.link->settings(std::move(handler)); },
+      [&server]() -> const ServerClock& { return server.link->clock(); },
+      [this, &server] { return server.is_active() ? &state_of(server) : nullptr; },
+      [this, &server](std::uint32_t from, std::uint32_t within_s) {
+        return parts_.sweeper.schedule_flush(*server.slot, from, within_s);
       },
   });
 }
@@ -254,7 +265,13 @@ void ServerTable::start_serving(Server& server) {
     publish(state.deadline_cap, cap);
     if (cap != 0 && (before == 0 || cap < before)) (void)parts_.sweeper.bump(*server.slot).ok();
   }
-  if (server.phase != Server::Phase::kServing && server.phase != Server::Phase::kBooting) {
+  if ((load_hold(state) & SERVER_RESTING) != 0) {
+    kill_all(server);
+    clear_hold(state, SERVER_RESTING);
+    // What programs that saw it let pass is in memcached's queues, or further, before the boot begins.
+    wait_for_programs();
+  }
+  if (!server.link->clock_runs()) {
     const ServerFacts& facts = server.link->facts();
     // memcached sets its start time two seconds early, and tells `uptime` from two seconds on.
     const bool ours = shares_our_seconds(facts.pid, facts.start_identity + 2);
@@ -273,8 +290,35 @@ void ServerTable::end_boot(Server& server) {
   spdlog::info("memcached at {}: all it received before bmcd is executed, after {:.1f} s",
                to_string(server.link->server()), seconds);
   server.boot.end();
+  raise_hold(state_of(server), SERVER_FLUSH_UNSEEN);
   clear_hold(state_of(server), SERVER_BOOT_HOLD);
   set_phase(server, Server::Phase::kServing);
+  server.flush->look();
+}
+
+void ServerTable::flush_unseen(std::uint32_t slot) {
+  if (Server* server = find(slot); server != nullptr) server->flush->look();
+}
+
+void ServerTable::rest() {
+  std::vector<Server*> all;
+  for (const auto& server : servers_)
+    if (server->phase == Server::Phase::kServing) all.push_back(server.get());
+  for (Server* server : all) raise_hold(state_of(*server), SERVER_BOOT_HOLD | SERVER_RESTING);
+  // From here on no program follows a connection, so none is left behind with a position that was once true.
+  wait_for_programs();
+  const Result<void> forgotten = forget_resting_connections(parts_.memory, parts_.sweeper);
+  if (!forgotten) spdlog::error("{}", forgotten.error().what);
+  for (Server* server : all) {
+    server->probe->clear();
+    set_phase(*server, Server::Phase::kResting);
+    if (!forgotten) start_serving(*server);
+  }
+}
+
+void ServerTable::wake() {
+  for (const auto& server : servers_)
+    if (server->phase == Server::Phase::kResting) start_serving(*server);
 }
 
 void ServerTable::kill_all(Server& server) {
@@ -294,6 +338,7 @@ void ServerTable::lost(Server& server, const Error& error) {
     raise_hold(state_of(server), SERVER_DOWN);
     kill_all(server);
     server.barrier->stop();
+    server.flush->forget();
     server.boot.end();
     server.untracked.end();
     set_phase(server, Server::Phase::kDown, error.what);
@@ -330,6 +375,7 @@ void ServerTable::polled(Server& server) {
   if (!server.plan.barriers.empty() && settled > observe(state.barrier_done_ns))
     publish(state.barrier_done_ns, settled);
   server.probe->advance();
+  server.flush->look();
 }
 
 void ServerTable::withdraw(Server& server, Server::Phase phase, const std::string& why) {
@@ -337,6 +383,7 @@ void ServerTable::withdraw(Server& server, Server::Phase phase, const std::strin
     raise_hold(state_of(server), SERVER_REFUSED | SERVER_DOWN);
     kill_all(server);
     server.barrier->stop();
+    server.flush->forget();
     server.boot.end();
     server.untracked.end();
     server.slot.reset();

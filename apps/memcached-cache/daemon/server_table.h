@@ -17,6 +17,7 @@
 
 #include "apps/memcached-cache/daemon/cache_memory.h"
 #include "apps/memcached-cache/daemon/control_table.h"
+#include "apps/memcached-cache/daemon/delayed_flush.h"
 #include "apps/memcached-cache/daemon/drain_watch.h"
 #include "apps/memcached-cache/daemon/server_link.h"
 #include "apps/memcached-cache/daemon/serving_plan.h"
@@ -40,12 +41,14 @@ struct Server {
     kConfirming,  // watched; everything is held until it has answered once more
     kBooting,     // everything is held until what it received before is executed
     kServing,
-    kDown,  // its process ended; watched and held
+    kResting,  // not watched, so everything is held
+    kDown,     // its process ended; watched and held
   };
 
   std::unique_ptr<ServerLink> link;
   std::unique_ptr<UdpBarrier> barrier;
   std::unique_ptr<TtlProbe> probe;
+  std::unique_ptr<DelayedFlush> flush;
   bool given = false;  // by the administrator
   Phase phase = Phase::kSearching;
   std::string why;
@@ -87,6 +90,13 @@ class ServerTable {
   void closed(std::uint32_t slot);
   // Audit: everything from before is executed.
   void end_boot(Server& server);
+  // A program has set SERVER_FLUSH_UNSEEN.
+  void flush_unseen(std::uint32_t slot);
+
+  // What is served is not watched any more, and all that was known of it forgotten, until wake(): which is as
+  // if bmcd had just started beside it.
+  void rest();
+  void wake();
 
   const std::vector<std::unique_ptr<Server>>& servers() const { return servers_; }
   // Null where nobody owns the slot.

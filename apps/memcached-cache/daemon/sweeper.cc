@@ -28,6 +28,17 @@ Result<void> Sweeper::bump(std::uint32_t server) {
   return {};
 }
 
+Result<void> Sweeper::schedule_flush(std::uint32_t server, std::uint32_t from, std::uint32_t within_s) {
+  sweep_call call = {};
+  call.operation = SWEEP_FLUSH_SCHEDULED;
+  call.server = server;
+  call.before_ns = std::uint64_t{from} << 32 | within_s;
+  const Result<sweep_call> done = run(call);
+  if (!done) return done.error();
+  if (done->found == 0) return Error{EAGAIN, "cannot schedule a delayed flush_all"};
+  return {};
+}
+
 Result<void> Sweeper::bump_key(std::uint32_t server, std::uint64_t key_hash) {
   sweep_call call = {};
   call.operation = SWEEP_KEY_BUMP;

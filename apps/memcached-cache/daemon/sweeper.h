@@ -21,6 +21,9 @@ class Sweeper {
 
   // Everything of `server` is dead from now on.
   Result<void> bump(std::uint32_t server);
+  // Of `server` nothing is served from deadline `from` on, until its clock is seen beyond the next
+  // `within_s`.
+  Result<void> schedule_flush(std::uint32_t server, std::uint32_t from, std::uint32_t within_s);
   // The key with this hash is.
   Result<void> bump_key(std::uint32_t server, std::uint64_t key_hash);
 

@@ -127,6 +127,24 @@ TEST_F(FillStoreTest, GlobalWritesAndHoldsSinceTheLease) {
   EXPECT_EQ(run(value_reply("key", "new")), one(CACHE_FILL_OK));
 }
 
+// Its gets are not recorded, so a reply has nothing to do here; what was recorded before the rest stays for
+// later.
+TEST_F(FillStoreTest, ARestingServersRepliesAreNotLookedAt) {
+  __u64 tag = 0;
+  const auto& slot = lease_slot({}, &tag);
+  ASSERT_EQ(arrive("key"), LEASE_RECORD_GRANTED);
+  store().server(0).hold = SERVER_RESTING | SERVER_BOOT_HOLD;
+  EXPECT_EQ(run(value_reply("key", "data")), Counters{});
+  EXPECT_EQ(slot.tag, tag);
+  EXPECT_TRUE(store().entries("key").empty());
+  store().server(0).hold = SERVER_BOOT_HOLD;  // awake: looked at, but not stored yet
+  EXPECT_EQ(run(value_reply("key", "data")), one(CACHE_FILL_MOVED));
+  EXPECT_NE(slot.tag, tag);
+  store().server(0).hold = 0;
+  store().server(1).hold = SERVER_RESTING | SERVER_BOOT_HOLD;  // another one's rest is its own
+  EXPECT_EQ(fill("key", "data"), one(CACHE_FILL_OK));
+}
+
 TEST_F(FillStoreTest, MissPathHistogram) {
   EXPECT_EQ(store().miss_path().first, 0u);
   arrive("key");

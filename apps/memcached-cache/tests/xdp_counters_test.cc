@@ -114,6 +114,9 @@ void XdpCounters::add_store_changes(std::map<cache_counter, Reach>& table) {
     return after([] { control().heartbeat_limit_ns = 0, control().heartbeat_ns = 1; });
   };
   table[CACHE_PASS_HELD] = [this] { return after([] { store().server(0).hold = SERVER_DOWN; }); };
+  table[CACHE_PASS_RESTING] = [this] {
+    return after([] { store().server(0).hold = SERVER_RESTING | SERVER_BOOT_HOLD; });
+  };
   table[CACHE_PASS_NOT_ALLOWED] = [] { return of_ip({.from = "224.0.0.1"}); };
   table[CACHE_PASS_RATE] = [this] {
     control().rate_limit_pps = 1;
