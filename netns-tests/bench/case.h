@@ -36,6 +36,7 @@ struct Scene {
   loadgen::WorkloadOptions items;
   unsigned memcached_mb = 512;
   std::string bmcd_memory;
+  std::string bmcd_rest_after = {};  // empty: bmcd's default
   Warming warming = Warming::kSweep;
 };
 

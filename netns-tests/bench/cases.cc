@@ -34,6 +34,13 @@ Scene unfilled(const char* name, std::uint32_t keys) {
   return made;
 }
 
+// A user waits a minute by default; here it is only waited for.
+Scene resting(std::uint32_t keys) {
+  Scene made = unfilled(kSceneRest, keys);
+  made.bmcd_rest_after = "2s";
+  return made;
+}
+
 // A third more items than fit, of 88 bytes each.
 Scene full(std::uint32_t keys) {
   Scene made = scene(kSceneFull, std::max(keys, kFullKeysMin), 40, "");
@@ -67,6 +74,7 @@ std::vector<Scene> all_scenes(std::uint32_t keys) {
   return {scene(kSceneSmall, keys, 32, "256MiB"),
           unfilled(kSceneCold, keys),
           unfilled(kSceneTcp, keys / 10),
+          resting(keys / 10),
           scene(kSceneMedium, keys / 4, 500, "512MiB"),
           full(keys),
           etc(keys),

@@ -32,9 +32,10 @@ inline constexpr const char* kSceneSmall = "small";    // 32-byte values, all in
 inline constexpr const char* kSceneMedium = "medium";  // 500-byte values, all in the cache
 inline constexpr const char* kSceneCold = "cold";      // the same, not filled yet
 inline constexpr const char* kSceneTcp = "tcp";        // the same, for what is written over TCP
-inline constexpr const char* kSceneTight = "tight";    // a cache of 1 % of the data
-inline constexpr const char* kSceneFull = "full";      // 40-byte values, more than fit
-inline constexpr const char* kSceneEtc = "etc";        // items as in Facebook's ETC pool
+inline constexpr const char* kSceneRest = "rest";    // the same; bmcd rests soon where nothing can be served
+inline constexpr const char* kSceneTight = "tight";  // a cache of 1 % of the data
+inline constexpr const char* kSceneFull = "full";    // 40-byte values, more than fit
+inline constexpr const char* kSceneEtc = "etc";      // items as in Facebook's ETC pool
 
 }  // namespace bmc::bench
 

@@ -51,6 +51,17 @@ void Run::await_serving() {
   held_seconds_ = static_cast<double>(lab::now_ns() - start) / 1e9;
 }
 
+void Run::await_rest(const std::function<void()>& load) {
+  constexpr std::int64_t kLimitMs = 60'000;
+  if (bmcd_ == nullptr) return;
+  progress_.step(scene_.name + ", " + name_of(side_) + ": until bmcd rests");
+  const lab::Deadline limit = lab::Deadline::in_ms(kLimitMs);
+  while (bmcd_->metric("bmcd_server_resting") == 0) {
+    if (limit.passed()) throw lab::LabError("bmcd does not rest: " + bmcd_->output());
+    load();
+  }
+}
+
 void Run::warm_up() {
   await_serving();
   const std::string name = scene_.name + ", " + name_of(side_);

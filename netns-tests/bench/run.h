@@ -49,6 +49,8 @@ class Run {
   }
   // Waits until a bmcd that has just started serves at all, then fills it as the scene says.
   void warm_up();
+  // Repeats `load`, of which nothing can be answered from the kernel, until bmcd rests; nothing without one.
+  void await_rest(const std::function<void()>& load);
   // How long it took until it served.
   double held_seconds() const { return held_seconds_; }
 

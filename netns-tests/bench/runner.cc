@@ -51,6 +51,7 @@ class SceneRun {
       options.bmcd = options_.bmcd;
       options.bmcctl = options_.bmcctl;
       options.memory = scene_.bmcd_memory;
+      options.rest_after = scene_.bmcd_rest_after;
       bmcd = stage_.start_bmcd(options);
     }
     run_.enter(side, bmcd.get());

@@ -106,6 +106,7 @@ BmcdProcess::BmcdProcess(const lab::Netns& netns, const BmcdOptions& options)
                "--pin", pins_, "--metrics", "127.0.0.1:" + std::to_string(kMetricsPort)},
       .netns = &netns_};
   if (!options_.memory.empty()) spec.argv.insert(spec.argv.end(), {"--memory", options_.memory});
+  if (!options_.rest_after.empty()) spec.argv.insert(spec.argv.end(), {"--rest-after", options_.rest_after});
   process_ = std::make_unique<lab::Process>(spec);
   try {
     const bool answers = lab::eventually(Deadline::in_ms(kStartMs), [&] {

@@ -21,7 +21,8 @@ struct BmcdOptions {
   std::string device;  // in the server's namespace
   lab::Endpoint server;
   int cpu = 0;
-  std::string memory = {};  // as its --memory; empty: its default
+  std::string memory = {};      // as its --memory; empty: its default
+  std::string rest_after = {};  // the same
 };
 
 class BmcdProcess {
