@@ -87,9 +87,13 @@ Op LeaderGate::commit() const {
   const paxos_leader_config& mine = config();
   const __u64 cell = world_load(&world_, &world_.cells->commit);
   if (world_has(&world_, FAST_MUTANT_stale_commit_cell)) return mine.base + PAXOS_REL(cell);
-  const __u64 counted = quorum_position(&world_, mine.generation, mine.quorum);
-  check(PAXOS_GENERATION(cell) < mine.generation || cell <= counted, Invariant::commit_is_counted);
-  return mine.base + PAXOS_REL(counted);
+  const __u64 floor = PAXOS_POSITION(mine.generation, 0);
+  acknowledged cells;
+  read_acknowledged(&world_, mine.generation, &cells);
+  __u64 lowest = 0;
+  const bool is_counted = cell <= floor || count_beyond(&cells, cell - 1, &lowest) >= mine.quorum;
+  check(is_counted, Invariant::commit_is_counted);
+  return mine.base + PAXOS_REL(reached_by_quorum(&cells, mine.quorum, std::max(cell, floor)));
 }
 
 Op LeaderGate::acked(ReplicaIndex replica) const {

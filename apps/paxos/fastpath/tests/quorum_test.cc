@@ -168,8 +168,13 @@ TEST(QuorumScan, IsTheNthLargest) {
       mine.push_back(of == generation ? rel : 0);
     }
     std::sort(mine.rbegin(), mine.rend());
-    EXPECT_EQ(quorum_position(&memory.world(), generation, quorum),
-              PAXOS_POSITION(generation, mine[quorum - 1]));
+    const __u64 expected = PAXOS_POSITION(generation, mine[quorum - 1]);
+    const __u64 floor = PAXOS_POSITION(generation, 0);
+    EXPECT_EQ(quorum_position(&memory.world(), generation, quorum, floor), expected);
+    // Whatever is known already: what was committed is never taken back.
+    for (const __u64 known : {floor + random() % 4, floor + (random() & PAXOS_REL_MAX), expected,
+                              expected + 1, std::max(expected - 1, floor)})
+      EXPECT_EQ(quorum_position(&memory.world(), generation, quorum, known), std::max(known, expected));
   }
 }
 
