@@ -10,7 +10,7 @@
 namespace bmc::paxos {
 
 Accelerator::Accelerator(const fast_world& world, const AcceleratorOptions& options)
-    : options_(options), backup_(world), leader_(world) {
+    : world_(world), options_(options), backup_(world), leader_(world) {
   leader_.freeze();
   backup_.discard();
   heard_ns_ = backup_.last_heard_ns();

@@ -13,6 +13,7 @@
 #include "apps/paxos/core/fence.h"
 #include "apps/paxos/fastpath/backup_gate.h"
 #include "apps/paxos/fastpath/leader_gate.h"
+#include "apps/paxos/fastpath/process_world.h"
 
 namespace bmc::paxos {
 
@@ -48,6 +49,8 @@ class Accelerator : public Fence {
   void show_alive(std::uint64_t now_ns) { backup_.show_alive(now_ns); }
   // Of a process that does not sleep; `commit`: the core's.
   bool has_news(Op commit) const;
+  // The process is awake, and looks for news by may_sleep() before it sleeps: until then no doorbell.
+  void stay_awake() { world_stay_awake(world_); }
   // Before sleeping on the doorbell for a tick at most; `commit`: the core's. False: there is news, do not
   // sleep. `is_waited_for`: the next entry is, by somebody here; otherwise what is accepted and acknowledged
   // waits in its slot for the tick.
@@ -57,6 +60,7 @@ class Accelerator : public Fence {
   Fenced read(const std::vector<std::string>& taken);
   std::uint8_t ack_level() const;
 
+  const fast_world& world_;
   const AcceleratorOptions options_;
   BackupGate backup_;
   LeaderGate leader_;

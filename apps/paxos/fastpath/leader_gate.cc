@@ -104,7 +104,11 @@ Op LeaderGate::acked(ReplicaIndex replica) const {
 
 bool LeaderGate::may_sleep(Op known) {
   world_swap(&world_, &world_.cells->need_wakeup, PAXOS_WAKE_AT_NEWS);
-  if (world_has(&world_, FAST_MUTANT_sleeps_unlooked) || commit() <= known) return true;
+  if (world_has(&world_, FAST_MUTANT_sleeps_unlooked)) return true;
+  if (commit() <= known) {
+    if (world_has(&world_, FAST_MUTANT_awake_said_late)) world_stay_awake(world_);
+    return true;
+  }
   world_swap(&world_, &world_.cells->need_wakeup, 0);
   return false;
 }

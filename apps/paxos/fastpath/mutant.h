@@ -26,6 +26,7 @@
 	X(arm_keeps_generation, "C8: armed anew in the same generation") \
 	X(wakeup_before_accept, "L2: looks who sleeps before there is news") \
 	X(sleeps_unlooked, "L2: the process sleeps without looking once more") \
+	X(awake_said_late, "L2: the process says that it is awake when it has looked already whether it may sleep") \
 	X(exact_count, "commits only what the new acknowledgement names, not what it completes") \
 	X(scan_before_raise, "C7: two CPUs each miss the other's acknowledgement") \
 	X(acked_plain_store, "C7: a late acknowledgement takes a newer one back") \

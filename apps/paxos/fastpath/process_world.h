@@ -31,6 +31,10 @@ inline void world_store(const fast_world& world, __u64& word, __u64 value) {
   world_done(&world, &value, sizeof(value));
 }
 
+// Of a process that is awake, whatever woke it: it looks by itself before it sleeps, and is not rung for
+// until then (world_wake).
+inline void world_stay_awake(const fast_world& world) { world_store(world, world.cells->need_wakeup, 0); }
+
 // Into the configuration that no armed generation uses. Its generation, the first field, is 0 meanwhile.
 template <typename Config>
 void world_write_config(const fast_world& world, Config& to, const Config& config) {

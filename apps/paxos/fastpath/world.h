@@ -257,7 +257,10 @@ static __always_inline __u64 world_message_sum(const struct fast_world *world, c
 
 /*
  * After news, which was written by a full barrier. Who goes to sleep sets need_wakeup, by a full barrier too, and
- * looks for news once more: one of the two sees the other.
+ * looks for news once more: one of the two sees the other. Who is awake takes need_wakeup back, and needs no barrier
+ * for it: only the process writes anything but 0, so that it is 0 or what was set before the last sleep until it goes
+ * to sleep again; and whatever was not rung for in between is seen by the look that ends that. A bell that was rung
+ * before it was taken back rings for nothing.
  */
 static __always_inline void world_wake(const struct fast_world *world, __u32 kind, __u64 position)
 {

@@ -138,16 +138,21 @@ void KernelOffload::call_for_news() {
   is_called_ = true;
   boost::asio::post(executor_, guarded(monitor_, [this] {
                       is_called_ = false;
-                      ++looked_;
                       handlers_.news();
                     }));
 }
 
+void KernelOffload::stay_awake() {
+  if (accelerator_) accelerator_->stay_awake();
+}
+
 // What is frozen has nothing to tell, and is not waited for.
-void KernelOffload::rest(Op commit, bool is_waited_for, bool is_polling) {
-  if (!accelerator_) return;
+bool KernelOffload::rest(Op commit, bool is_waited_for, bool is_polling) {
+  if (!accelerator_) return true;
   accelerator_->show_alive(monotonic_ns());
-  if (!is_polling && fence_.is_armed() && !accelerator_->may_sleep(commit, is_waited_for)) call_for_news();
+  if (is_polling || !fence_.is_armed() || accelerator_->may_sleep(commit, is_waited_for)) return true;
+  ++looked_;
+  return false;
 }
 
 bool KernelOffload::has_news(Op commit) {

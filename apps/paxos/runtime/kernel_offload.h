@@ -46,9 +46,13 @@ class KernelOffload {
   // For good, before the core ends: it takes back what was accepted, and gets no help any more.
   void stop();
 
-  // After every burst of calls of the core, whose commit number is `commit`. Calls for news() later, if it
-  // must not sleep now. `is_waited_for`: as Accelerator says. `is_polling`: it will not sleep.
-  void rest(Op commit, bool is_waited_for, bool is_polling);
+  // Before a burst of calls of the core: until rest() news come without the doorbell.
+  void stay_awake();
+  // After it; `commit`: the core's. False: there are news, to be acted upon before it rests. `is_waited_for`:
+  // as Accelerator says. `is_polling`: it will not sleep.
+  bool rest(Op commit, bool is_waited_for, bool is_polling);
+  // In place of resting: calls for news() when others have had their turn.
+  void call_for_news();
   // Of who polls: whether there are news.
   bool has_news(Op commit);
 
@@ -63,7 +67,6 @@ class KernelOffload {
   void tell_broadcasts();
   void watch(Fd doorbell);
   void wait_bell();
-  void call_for_news();
   void say(const std::string& text) const;
 
   const boost::asio::any_io_executor executor_;

@@ -18,6 +18,7 @@ namespace {
 // More fragments than this to another replica are a stream's business, with its flow control.
 constexpr std::size_t kFragmentsToReplicas = 4;
 constexpr Micros kTicksPerHeartbeat = 4;
+constexpr unsigned kLooksAtOnce = 4;  // for news of the kernel; then others of the executor have their turn
 constexpr std::size_t kBulkOverheadBytes = 1u << 20;  // of a chunk: what surrounds its entries, generously
 
 std::uint64_t draw_seed() {
@@ -135,6 +136,7 @@ std::optional<Message> Node::decoded(std::string_view bytes) {
 }
 
 void Node::on_datagram(const Endpoint& from, std::string_view bytes) {
+  if (kernel_) kernel_->stay_awake();
   const auto message = decoded(bytes);
   if (!message) return;
   if (message->sender == PAXOS_SENDER_CLIENT) {
@@ -166,6 +168,7 @@ void Node::on_stored(std::uint64_t number) {
 }
 
 void Node::on_timer() {
+  if (kernel_) kernel_->stay_awake();
   armed_for_ = 0;
   ticked_at_ = monotonic_us();
   core_->on_tick(ticked_at_, wall_us());
@@ -179,13 +182,24 @@ void Node::on_kernel_news() {
   act();
 }
 
+// What the kernel has counted while we were sending is acted upon at once: who sleeps is to be woken.
 void Node::act() {
   carry_out();
   udp_->flush();
+  for (unsigned looks = 0; !rest(); looks++) {
+    if (looks == kLooksAtOnce) return kernel_->call_for_news();
+    core_->on_accelerated(monotonic_us(), wall_us());
+    carry_out();
+    udp_->flush();
+  }
+}
+
+// Whether there is nothing more to do.
+bool Node::rest() {
   arm_timer();
-  if (!kernel_) return;
+  if (!kernel_) return true;
   const CoreView core = core_->look();
-  kernel_->rest(core.commit, core.reads_waiting > 0, udp_->is_polling());
+  return kernel_->rest(core.commit, core.reads_waiting > 0, udp_->is_polling());
 }
 
 // Whether something was handed to storage.

@@ -57,6 +57,7 @@ class Node {
   void on_timer();
   void on_kernel_news();
   void act();
+  bool rest();
   bool carry_out();
   void send_to_replicas(const SendToReplicas& send);
   void send_to_client(const SendToClient& send);

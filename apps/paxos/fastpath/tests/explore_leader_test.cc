@@ -45,6 +45,7 @@ TEST(ExploreLeaderMutant, scan_any_generation) { expect_found(kTwoTerms, FAST_MU
 TEST(ExploreLeaderMutant, proposed_unchecked) { expect_found(kOneTerm, FAST_MUTANT_proposed_unchecked); }
 TEST(ExploreLeaderMutant, view_unchecked) { expect_found(kStrays, FAST_MUTANT_view_unchecked); }
 TEST(ExploreLeaderMutant, incarnation_unchecked) { expect_found(kStrays, FAST_MUTANT_incarnation_unchecked); }
+TEST(ExploreLeaderMutant, awake_said_late) { expect_found(kSleeping, FAST_MUTANT_awake_said_late); }
 TEST(ExploreLeaderMutant, sleeps_unlooked) { expect_found(kSleeping, FAST_MUTANT_sleeps_unlooked); }
 
 }  // namespace

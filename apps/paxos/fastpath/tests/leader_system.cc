@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "apps/paxos/fastpath/process_world.h"
+
 namespace bmc::paxos::test {
 
 namespace {
@@ -70,7 +72,9 @@ std::vector<Move> LeaderSystem::moves() const {
     may(process_.act);
   } else if (process_.is_frozen) {
     if (process_.terms_left != 0) may(kArmSame), may(kArmNext);
-  } else if (!process_.is_asleep) {
+  } else if (process_.is_asleep) {
+    may(kWake);
+  } else {
     if (process_.proposed < bounds_.ops) may(kPropose);
     if (process_.own < process_.proposed) may(kOwn);
     if (bounds_.sleeps) may(kSleep);
@@ -86,7 +90,8 @@ std::string LeaderSystem::text(Move move) const {
                                           "freezes",
                                           "arms the same view",
                                           "arms the next view",
-                                          "goes to sleep"};
+                                          "goes to sleep",
+                                          "is awake, rung for or not"};
   if (move.who == kProcess) return std::string("process ") + kActs[move.what];
   const std::string cpu = "cpu " + std::to_string(move.who);
   if (move.what == kGoOn) return cpu;
@@ -157,6 +162,7 @@ void LeaderSystem::step_process(Act act) {
   if (process_.act == kNothing) {  // begins
     Op& own = truth_.acked[index_of(view())][0];
     if (act == kOwn) own = process_.proposed;
+    if (act == kWake) process_.is_asleep = rung_ = false;
     if (act == kArmSame || act == kArmNext) {
       const std::size_t generation = PAXOS_GENERATION(cells_.leader_gate) + 1;
       truth_.view[generation] = next.view;
@@ -172,6 +178,7 @@ void LeaderSystem::step_process(Act act) {
     if (act == kOwn) gate.acknowledge_self(process_.proposed);
     if (act == kFreeze) next.base = gate.freeze();
     if (act == kArmSame || act == kArmNext) gate.arm(next);
+    if (act == kWake) world_stay_awake(mine);
     if (act == kSleep) may_sleep = gate.may_sleep(process_.committed);
   });
   if (ended) finish(act, next, may_sleep);

@@ -40,7 +40,7 @@ class LeaderSystem {
   static constexpr std::size_t kTermsMax = 4;
   // Of what a CPU begins with: op | replica << 2 | one of these.
   static constexpr std::uint8_t kOldView = 32, kOldLife = 64;
-  enum Act : std::uint8_t { kNothing, kPropose, kOwn, kFreeze, kArmSame, kArmNext, kSleep };
+  enum Act : std::uint8_t { kNothing, kPropose, kOwn, kFreeze, kArmSame, kArmNext, kSleep, kWake };
 
   struct Cpu {
     std::uint8_t left = 0;

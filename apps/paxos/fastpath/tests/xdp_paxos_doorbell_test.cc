@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The doorbell as a replica's process has it: mapped without bpf(), waited for with epoll, rung by the
 // program.
+#include <netinet/in.h>  // before process_world.h, which takes the kernel's header of the same things
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include "apps/paxos/fastpath/process_world.h"
 #include "apps/paxos/fastpath/tests/xdp_paxos_fixture.h"
 #include "apps/paxos/runtime/kernel_memory.h"
 #include "control-plane/fd.h"
@@ -51,6 +53,25 @@ TEST_F(XdpPaxosDoorbell, RingsForWhoSleepsAndIsSilenced) {
   // Who does not sleep is not woken.
   run(to_backup(prepare(++op)));
   EXPECT_FALSE(has_rung());
+}
+
+// Also who was about to sleep, and does something else; what was accepted meanwhile it finds by looking.
+TEST_F(XdpPaxosDoorbell, WhoIsAwakeIsNotRungForAndFindsItByLooking) {
+  ASSERT_TRUE(gate.arm(term()));
+  Op op = kBase;
+  for (int round = 0; round < 100; ++round) {
+    ASSERT_TRUE(gate.may_sleep());
+    world_stay_awake(memory_->world());
+    run(to_backup(prepare(++op)));
+    EXPECT_FALSE(has_rung()) << round;
+    EXPECT_FALSE(gate.may_sleep()) << "there is something to take";
+    ASSERT_EQ(gate.take().size(), 1u);
+    ASSERT_TRUE(gate.may_sleep());
+    run(to_backup(prepare(++op)));
+    ASSERT_TRUE(has_rung()) << round;
+    memory_->silence();
+    ASSERT_EQ(gate.take().size(), 1u);
+  }
 }
 
 TEST_F(XdpPaxosDoorbell, TheGroupIsTheSameMemory) {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole replicas that bmcd helps, as far as it goes without programs: who arms and freezes which memory when.
 #include <gtest/gtest.h>
+#include <netinet/in.h>  // before quorum.h, which takes the kernel's header of the same things
 
+#include <atomic>
+#include <thread>
+
+#include "apps/paxos/fastpath/quorum.h"
 #include "apps/paxos/runtime/tests/fake_bmcd.h"
 #include "apps/paxos/runtime/tests/loop.h"
 #include "apps/paxos/runtime/tests/test_cluster.h"
@@ -102,6 +107,54 @@ TEST_P(KernelReplicaTest, FollowsTheSwitches) {
   ASSERT_TRUE(eventually([&] { return applied(0) == applied(1) && applied(1) == applied(2); }));
   for (std::size_t i = 0; i < cluster_.size(); i++) cluster_.stop(i);
   for (std::size_t i = 0; i < cluster_.size(); i++) expect_exactly_once(load, cluster_.machine(i));
+}
+
+// In place of the program: counts for a leader that its peers have acknowledged whatever it proposes, at once
+// and without ever ringing.
+class SilentCounter {
+ public:
+  explicit SilentCounter(paxos_cells& cells) : cells_(cells), thread_([this] { run(); }) {}
+  ~SilentCounter() {
+    is_over_ = true;
+    thread_.join();
+  }
+
+ private:
+  void run() {
+    fast_world world{};
+    world.cells = &cells_;
+    while (!is_over_) {
+      std::this_thread::yield();
+      const __u64 gate = world_load_ordered(&world, &cells_.leader_gate);
+      const __u64 proposed = world_load(&world, &cells_.proposed);
+      if (!(gate & PAXOS_ARMED) || PAXOS_GENERATION(proposed) != PAXOS_GENERATION(gate)) continue;
+      count_config config{};
+      world_count_config(&world, PAXOS_GENERATION(gate), 0, &config);
+      for (__u8 i = 0; i < config.replica_count; i++)
+        if (i != config.self && raise_acked(&world, i, proposed) == PAXOS_GO_ON)
+          count_acknowledgements(&world, &config, proposed);
+    }
+  }
+
+  paxos_cells& cells_;
+  std::atomic<bool> is_over_ = false;
+  std::thread thread_;
+};
+
+// What is counted while the leader sends it finds before it sleeps.
+TEST_P(KernelReplicaTest, LooksForNewsBeforeItSleeps) {
+  cluster_.start_all();
+  ASSERT_TRUE(eventually([&] { return all_armed(); }));
+  const std::size_t leader = cluster_.leader();
+  const SilentCounter counting(memory(leader).cells());
+  Load load(cluster_, "load", 4);
+  load.wait_for(200);
+  ASSERT_TRUE(eventually([&] { return counter(leader, "kernel_news", "looked") > 0; }));
+  load.stop();
+  EXPECT_EQ(counter(leader, "kernel_news", "doorbell"), 0u);
+  EXPECT_GT(counter(leader, "kernel_acknowledged"), 0u);
+  const auto applied = [&](std::size_t i) { return cluster_.replica(i).status().applied; };
+  ASSERT_TRUE(eventually([&] { return applied(0) == applied(1) && applied(1) == applied(2); }));
 }
 
 // What a predecessor left armed, with entries in its slots, is frozen and forgotten; only then is it armed

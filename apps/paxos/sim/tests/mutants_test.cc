@@ -37,10 +37,10 @@ INSTANTIATE_TEST_SUITE_P(All, MutantTest, ::testing::Range<std::size_t>(0, kMuta
 });
 
 // Mistakes of the fast path in a whole cluster. Not here, and found by fastpath/tests where every
-// interleaving is tried: those that only delay (wakeup_before_accept, sleeps_unlooked, exact_count,
-// scan_before_raise: the core counts for itself and looks on a timer), those that arming anew covers
-// (scan_any_generation), that no replica of this cluster provokes (proposed_unchecked), and those that need
-// three coincidences (no_claim, stale_claims_newer, again_from_stale_gate).
+// interleaving is tried: those that only delay (wakeup_before_accept, sleeps_unlooked, awake_said_late,
+// exact_count, scan_before_raise: the core counts for itself and looks on a timer), those that arming anew
+// covers (scan_any_generation), that no replica of this cluster provokes (proposed_unchecked), and those that
+// need three coincidences (no_claim, stale_claims_newer, again_from_stale_gate).
 constexpr enum fast_mutant kFastMutants[] = {
     FAST_MUTANT_no_freeze,          FAST_MUTANT_read_then_freeze,     FAST_MUTANT_advance_before_store,
     FAST_MUTANT_ack_without_accept, FAST_MUTANT_no_space_check,       FAST_MUTANT_no_generation_in_swap,
