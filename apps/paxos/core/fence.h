@@ -5,7 +5,7 @@
 #define BMC_PAXOS_CORE_FENCE_H
 
 #include <array>
-#include <vector>
+#include <deque>
 
 #include "apps/paxos/core/message.h"
 
@@ -31,7 +31,9 @@ struct ArmLeader {
 
 // What a backup's accelerator did since it was last asked.
 struct Fenced {
-  std::vector<Message> accepted;  // PREPAREs, in the order of op; memory: acknowledged
+  // PREPAREs, in the order of op; memory: acknowledged. In small pieces: for one block as large as a burst
+  // the allocator would first tidy up everything that is free.
+  std::deque<Message> accepted;
   bool leader_heard = false;
   bool asked_again = false;  // wal: the leader lacks acknowledgements of what was accepted
   bool is_frozen = false;    // by itself: it cannot go on

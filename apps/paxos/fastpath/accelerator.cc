@@ -23,13 +23,18 @@ std::uint8_t Accelerator::ack_level() const {
 
 Fenced Accelerator::freeze() {
   leader_.freeze();
-  return read(backup_.freeze());
+  Fenced fenced;
+  backup_.freeze([&](std::string_view each) { read(each, fenced); });
+  look_at_leader(fenced);
+  return fenced;
 }
 
 // bmcd freezes the gates of a process that it holds for dead. Should that be us, the core arms anew.
 Fenced Accelerator::take() {
   const bool is_armed = backup_.is_armed();
-  Fenced fenced = read(backup_.take());
+  Fenced fenced;
+  backup_.take([&](std::string_view each) { read(each, fenced); });
+  look_at_leader(fenced);
   fenced.is_frozen |= !is_armed;
   if (fenced.is_frozen) backup_.discard();
   return fenced;
@@ -37,23 +42,22 @@ Fenced Accelerator::take() {
 
 // The bytes are those that the UDP checksum has passed. What is damaged all the same was acknowledged in
 // memory: this replica must not go on as if it had it. In wal it was promised to nobody, nor what is behind.
-Fenced Accelerator::read(const std::vector<std::string>& taken) {
-  Fenced fenced;
-  for (const std::string& each : taken) {
-    auto decoded = decode(each, options_.cluster_id, options_.epoch, options_.replica_count);
-    if (auto* message = std::get_if<Message>(&decoded)) {
-      fenced.accepted.push_back(std::move(*message));
-      continue;
-    }
-    check(options_.durability == Durability::kWal, Invariant::accepted_is_kept);
-    fenced.is_frozen = true;
-    break;
+void Accelerator::read(std::string_view taken, Fenced& fenced) {
+  if (fenced.is_frozen) return;
+  auto decoded = decode(taken, options_.cluster_id, options_.epoch, options_.replica_count);
+  if (auto* message = std::get_if<Message>(&decoded)) {
+    fenced.accepted.push_back(std::move(*message));
+    return;
   }
+  check(options_.durability == Durability::kWal, Invariant::accepted_is_kept);
+  fenced.is_frozen = true;
+}
+
+void Accelerator::look_at_leader(Fenced& fenced) {
   const std::uint64_t heard_ns = backup_.last_heard_ns();
   fenced.leader_heard = std::exchange(heard_ns_, heard_ns) != heard_ns;
   const std::uint64_t asked_again = backup_.asked_again();
   fenced.asked_again = std::exchange(asked_again_, asked_again) != asked_again;
-  return fenced;
 }
 
 bool Accelerator::arm_backup(const ArmBackup& term) {

@@ -6,8 +6,7 @@
 #define BMC_PAXOS_FASTPATH_ACCELERATOR_H
 
 #include <array>
-#include <string>
-#include <vector>
+#include <string_view>
 
 #include "apps/paxos/core/core_options.h"
 #include "apps/paxos/core/fence.h"
@@ -57,7 +56,8 @@ class Accelerator : public Fence {
   bool may_sleep(Op commit, bool is_waited_for);
 
  private:
-  Fenced read(const std::vector<std::string>& taken);
+  void read(std::string_view taken, Fenced& fenced);
+  void look_at_leader(Fenced& fenced);
   std::uint8_t ack_level() const;
 
   const fast_world& world_;

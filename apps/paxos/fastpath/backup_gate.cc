@@ -39,9 +39,21 @@ bool BackupGate::arm(const BackupTerm& term) {
   return true;
 }
 
-std::vector<std::string> BackupGate::take() { return take_up_to(world_load(&world_, &world_.cells->gate)); }
+void BackupGate::take(const Sink& each) { take_up_to(world_load(&world_, &world_.cells->gate), each); }
+
+std::vector<std::string> BackupGate::take() {
+  std::vector<std::string> messages;
+  take([&messages](std::string_view each) { messages.emplace_back(each); });
+  return messages;
+}
 
 std::vector<std::string> BackupGate::freeze() {
+  std::vector<std::string> messages;
+  freeze([&messages](std::string_view each) { messages.emplace_back(each); });
+  return messages;
+}
+
+void BackupGate::freeze(const Sink& each) {
   paxos_cells& cells = *world_.cells;
   __u64 gate = 0;
   if (world_has(&world_, FAST_MUTANT_read_then_freeze)) {
@@ -50,8 +62,7 @@ std::vector<std::string> BackupGate::freeze() {
   } else {
     gate = world_freeze(world_, cells.gate);
   }
-  if (world_has(&world_, FAST_MUTANT_no_drain)) return {};
-  return take_up_to(gate);
+  if (!world_has(&world_, FAST_MUTANT_no_drain)) take_up_to(gate, each);
 }
 
 void BackupGate::discard() {
@@ -60,24 +71,24 @@ void BackupGate::discard() {
 }
 
 // F1: each is READY, with this generation's tag, until the tail says that it was taken.
-std::vector<std::string> BackupGate::take_up_to(__u64 gate) {
+void BackupGate::take_up_to(__u64 gate, const Sink& each) {
   paxos_cells& cells = *world_.cells;
   const __u64 generation = PAXOS_GENERATION(gate), end = PAXOS_REL(gate), tail = own_word(cells.tail);
-  std::vector<std::string> messages;
-  if ((tail & PAXOS_POSITION_MASK) >= (gate & PAXOS_POSITION_MASK)) return messages;
+  if ((tail & PAXOS_POSITION_MASK) >= (gate & PAXOS_POSITION_MASK)) return;
   check(PAXOS_GENERATION(tail) == generation, Invariant::accepted_is_kept);
   if (world_has(&world_, FAST_MUTANT_tail_before_copy)) {
     world_store(world_, cells.tail, PAXOS_POSITION(generation, end));
   }
+  SlotCopy copy;
   for (__u64 rel = PAXOS_REL(tail) + 1; rel <= end; ++rel) {
     const paxos_slot& slot = *world_slot(&world_, rel);
     check(world_load(&world_, &slot.tag) == (PAXOS_SLOT_READY | PAXOS_POSITION(generation, rel)),
           Invariant::accepted_is_kept);
-    messages.push_back(world_read_message(world_, slot));
-    check(messages.back().size() > PAXOS_HEADER_BYTES, Invariant::accepted_is_kept);
+    const std::string_view message = world_read_message(world_, slot, copy);
+    check(message.size() > PAXOS_HEADER_BYTES, Invariant::accepted_is_kept);
+    each(message);
   }
   world_store(world_, cells.tail, PAXOS_POSITION(generation, end));
-  return messages;
 }
 
 void BackupGate::show_alive(std::uint64_t now_ns) { shared_store(&world_.cells->alive_ns, now_ns); }

@@ -5,7 +5,9 @@
 #define BMC_PAXOS_FASTPATH_BACKUP_GATE_H
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apps/paxos/core/types.h"
@@ -42,12 +44,16 @@ class BackupGate {
   // frozen.
   bool arm(const BackupTerm& term);
 
-  // PREPAREs accepted since the last take, header and body, in the order of op. Their place may be used
-  // again.
+  // Of one PREPARE, header and body; valid during the call.
+  using Sink = std::function<void(std::string_view)>;
+
+  // PREPAREs accepted since the last take, in the order of op. Their place may be used again.
+  void take(const Sink& each);
   std::vector<std::string> take();
 
   // Stops the program at once: what it has not accepted by now it never will. Returns what was not taken yet;
   // with what was taken before, that is everything this term ever acknowledged.
+  void freeze(const Sink& each);
   std::vector<std::string> freeze();
 
   // The same, and what was not taken is forgotten: the promises of another life, or of nobody.
@@ -69,7 +75,7 @@ class BackupGate {
   std::uint64_t last_heard_ns() const;
 
  private:
-  std::vector<std::string> take_up_to(__u64 gate);
+  void take_up_to(__u64 gate, const Sink& each);
 
   const fast_world& world_;
 };

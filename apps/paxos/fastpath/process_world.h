@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <string>
+#include <string_view>
 
 #include "apps/paxos/fastpath/world.h"
 
@@ -50,16 +50,17 @@ void world_write_config(const fast_world& world, Config& to, const Config& confi
   world_store(world, to.generation, config.generation);
 }
 
-// The bytes of a slot that is READY; 0 bytes if it says more than there are.
-inline std::string world_read_message(const fast_world& world, const paxos_slot& slot) {
-  struct {
-    __u32 bytes;
-    char message[PAXOS_MESSAGE_MAX];
-  } copy;
+struct SlotCopy {
+  __u32 bytes;
+  char message[PAXOS_MESSAGE_MAX];
+};
+
+// The bytes of a slot that is READY; 0 bytes if it says more than there are. Valid as long as `copy` is.
+inline std::string_view world_read_message(const fast_world& world, const paxos_slot& slot, SlotCopy& copy) {
   if (!world_turn(&world, &copy, sizeof(copy))) {
     copy.bytes = slot.message_bytes <= PAXOS_MESSAGE_MAX ? slot.message_bytes : 0;
     std::memcpy(copy.message, slot.message, copy.bytes);
-    world_done(&world, &copy, static_cast<__u32>(offsetof(decltype(copy), message)) + copy.bytes);
+    world_done(&world, &copy, static_cast<__u32>(offsetof(SlotCopy, message)) + copy.bytes);
   }
   return {copy.message, copy.bytes};
 }
