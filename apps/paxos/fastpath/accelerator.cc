@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/paxos/fastpath/accelerator.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -8,6 +9,13 @@
 #include "apps/paxos/core/invariant.h"
 
 namespace bmc::paxos {
+
+namespace {
+constexpr std::uint64_t kPieces = 16;  // of all slots
+std::uint64_t piece_of(const fast_world& world) {
+  return std::max<std::uint64_t>(1, world.slot_count / kPieces);
+}
+}  // namespace
 
 Accelerator::Accelerator(const fast_world& world, const AcceleratorOptions& options)
     : world_(world), options_(options), backup_(world), leader_(world) {
@@ -29,15 +37,28 @@ Fenced Accelerator::freeze() {
   return fenced;
 }
 
-// bmcd freezes the gates of a process that it holds for dead. Should that be us, the core arms anew.
+// bmcd freezes the gates of a process that it holds for dead. Should that be us, the core arms anew; what was
+// accepted until then it gets first, all of it.
 Fenced Accelerator::take() {
   const bool is_armed = backup_.is_armed();
   Fenced fenced;
-  backup_.take([&](std::string_view each) { read(each, fenced); });
+  const std::uint64_t at_most = is_armed && is_piece_ ? piece_of(world_) : PAXOS_REL_MAX;
+  backup_.take([&](std::string_view each) { read(each, fenced); }, at_most);
   look_at_leader(fenced);
   fenced.is_frozen |= !is_armed;
   if (fenced.is_frozen) backup_.discard();
   return fenced;
+}
+
+// When three quarters of the slots are in use all is taken at once: who is let run in between may run for
+// long, and must not do so until there is no room. A core that does not take, because it has frozen, is not
+// asked for ever.
+bool Accelerator::next_piece() {
+  const bool is_stuck = is_piece_ && backup_.taken() == taken_;
+  taken_ = backup_.taken();
+  const std::uint64_t waiting = backup_.is_armed() ? backup_.waiting() : 0;
+  is_piece_ = !is_stuck && waiting > piece_of(world_) && waiting < world_.slot_count / 4 * 3;
+  return is_piece_;
 }
 
 // The bytes are those that the UDP checksum has passed. What is damaged all the same was acknowledged in

@@ -44,6 +44,11 @@ class Accelerator : public Fence {
   Op acked(ReplicaIndex replica) const override { return leader_.acked(replica); }
   Op commit() const override { return leader_.commit(); }
 
+  // A burst may be taken in pieces, so that whoever shares the processor waits for a piece: true if there is
+  // more than one and no hurry, and take() takes one. To be asked until it says no: from then on take() takes
+  // all.
+  bool next_piece();
+
   // More often than the lease.
   void show_alive(std::uint64_t now_ns) { backup_.show_alive(now_ns); }
   // Of a process that does not sleep; `commit`: the core's.
@@ -64,6 +69,9 @@ class Accelerator : public Fence {
   const AcceleratorOptions options_;
   BackupGate backup_;
   LeaderGate leader_;
+  // Only between next_piece() and the next one: whoever else calls take() gets all, and so does freeze().
+  bool is_piece_ = false;
+  std::uint64_t taken_ = 0;        // when next_piece() was asked last
   std::uint64_t heard_ns_ = 0;     // of what was told
   std::uint64_t asked_again_ = 0;  // of what was told
 };

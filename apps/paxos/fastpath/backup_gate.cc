@@ -39,7 +39,9 @@ bool BackupGate::arm(const BackupTerm& term) {
   return true;
 }
 
-void BackupGate::take(const Sink& each) { take_up_to(world_load(&world_, &world_.cells->gate), each); }
+void BackupGate::take(const Sink& each, std::uint64_t at_most) {
+  take_up_to(world_load(&world_, &world_.cells->gate), each, at_most);
+}
 
 std::vector<std::string> BackupGate::take() {
   std::vector<std::string> messages;
@@ -71,9 +73,10 @@ void BackupGate::discard() {
 }
 
 // F1: each is READY, with this generation's tag, until the tail says that it was taken.
-void BackupGate::take_up_to(__u64 gate, const Sink& each) {
+void BackupGate::take_up_to(__u64 gate, const Sink& each, std::uint64_t at_most) {
   paxos_cells& cells = *world_.cells;
-  const __u64 generation = PAXOS_GENERATION(gate), end = PAXOS_REL(gate), tail = own_word(cells.tail);
+  const __u64 generation = PAXOS_GENERATION(gate), tail = own_word(cells.tail);
+  const __u64 end = std::min<__u64>(PAXOS_REL(gate), PAXOS_REL(tail) + at_most);
   if ((tail & PAXOS_POSITION_MASK) >= (gate & PAXOS_POSITION_MASK)) return;
   check(PAXOS_GENERATION(tail) == generation, Invariant::accepted_is_kept);
   if (world_has(&world_, FAST_MUTANT_tail_before_copy)) {
@@ -93,10 +96,11 @@ void BackupGate::take_up_to(__u64 gate, const Sink& each) {
 
 void BackupGate::show_alive(std::uint64_t now_ns) { shared_store(&world_.cells->alive_ns, now_ns); }
 
-bool BackupGate::has_news() const {
-  const paxos_cells& cells = *world_.cells;
-  return (shared_load(&cells.gate) & PAXOS_POSITION_MASK) != own_word(cells.tail);
+std::uint64_t BackupGate::waiting() const {
+  return (shared_load(&world_.cells->gate) & PAXOS_POSITION_MASK) - taken();
 }
+
+std::uint64_t BackupGate::taken() const { return own_word(world_.cells->tail); }
 
 bool BackupGate::may_sleep(Sleep sleep) {
   paxos_cells& cells = *world_.cells;

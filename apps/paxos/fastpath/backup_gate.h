@@ -47,8 +47,9 @@ class BackupGate {
   // Of one PREPARE, header and body; valid during the call.
   using Sink = std::function<void(std::string_view)>;
 
-  // PREPAREs accepted since the last take, in the order of op. Their place may be used again.
-  void take(const Sink& each);
+  // PREPAREs accepted since the last take, in the order of op; the first so many. Their place may be used
+  // again.
+  void take(const Sink& each, std::uint64_t at_most = PAXOS_REL_MAX);
   std::vector<std::string> take();
 
   // Stops the program at once: what it has not accepted by now it never will. Returns what was not taken yet;
@@ -62,8 +63,11 @@ class BackupGate {
   // The lease begins anew.
   void show_alive(std::uint64_t now_ns);
 
-  // Whether something was accepted since the last take.
-  bool has_news() const;
+  // Whether something was accepted since the last take, and how many.
+  bool has_news() const { return waiting() != 0; }
+  std::uint64_t waiting() const;
+  // Up to where it was taken.
+  std::uint64_t taken() const;
 
   // Before sleeping on the doorbell. False: there is news that this sleep does not last over, do not sleep.
   bool may_sleep(Sleep sleep = Sleep::kLight);
@@ -75,7 +79,7 @@ class BackupGate {
   std::uint64_t last_heard_ns() const;
 
  private:
-  void take_up_to(__u64 gate, const Sink& each);
+  void take_up_to(__u64 gate, const Sink& each, std::uint64_t at_most = PAXOS_REL_MAX);
 
   const fast_world& world_;
 };

@@ -53,6 +53,8 @@ class KernelOffload {
   bool rest(Op commit, bool is_waited_for, bool is_polling);
   // In place of resting: calls for news() when others have had their turn.
   void call_for_news();
+  // As Accelerator::next_piece().
+  bool next_piece() { return accelerator_ && accelerator_->next_piece(); }
   // Of who polls: whether there are news.
   bool has_news(Op commit);
 

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "apps/paxos/runtime/clock.h"
@@ -170,13 +171,23 @@ void Node::on_stored(std::uint64_t number) {
 void Node::on_timer() {
   if (kernel_) kernel_->stay_awake();
   armed_for_ = 0;
+  take_in_pieces();
   ticked_at_ = monotonic_us();
   core_->on_tick(ticked_at_, wall_us());
   tell_news();
   act();
 }
 
+// The leader or a client may share the processor, and waits for a piece in place of a burst.
+void Node::take_in_pieces() {
+  while (kernel_ && kernel_->next_piece()) {
+    core_->on_accelerated(monotonic_us(), wall_us());
+    std::this_thread::yield();
+  }
+}
+
 void Node::on_kernel_news() {
+  take_in_pieces();
   core_->on_accelerated(monotonic_us(), wall_us());
   udp_->stay_awake();
   act();

@@ -55,6 +55,7 @@ class Node {
   std::optional<Message> decoded(std::string_view bytes);
   void on_stored(std::uint64_t number);
   void on_timer();
+  void take_in_pieces();
   void on_kernel_news();
   void act();
   bool rest();

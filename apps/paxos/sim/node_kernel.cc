@@ -76,7 +76,12 @@ void Node::wake() {
   world_.agenda.after(random_.exponential(20), [this, life = life_] {
     if (life != life_) return;
     is_waking_ = false;
-    if (!paused_) step([&] { core_->on_accelerated(local(world_.agenda.now()), wall_us()); });
+    if (paused_) return;
+    step([&] {
+      const Micros now = local(world_.agenda.now());
+      while (accelerator_ && accelerator_->next_piece()) core_->on_accelerated(now, wall_us());
+      core_->on_accelerated(now, wall_us());
+    });
   });
 }
 

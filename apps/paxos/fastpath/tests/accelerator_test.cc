@@ -77,6 +77,57 @@ TEST(Accelerator, GivesBackWhatWasAccepted) {
   EXPECT_OUT(PASS_FROZEN, memory.deliver(sent_prepare(kBase + 4)));
 }
 
+void accept(Memory& memory, Op first, Op last) {
+  for (Op op = first; op <= last; ++op) ASSERT_STREQ(name_of(memory.deliver(sent_prepare(op))), "TX_ACKED");
+}
+
+TEST(Accelerator, GivesABurstInPieces) {
+  Memory memory(64);
+  Accelerator accelerator(memory.world(), options_of(kBackup));
+  ASSERT_TRUE(accelerator.arm_backup(arm_backup()));
+  accept(memory, kBase + 1, kBase + 11);
+  Op next = kBase + 1;
+  for (int piece = 0; piece < 2; ++piece) {
+    ASSERT_TRUE(accelerator.next_piece());
+    const Fenced fenced = accelerator.take();
+    ASSERT_EQ(fenced.accepted.size(), 4u);
+    for (const Message& each : fenced.accepted) EXPECT_EQ(each.op, next++);
+  }
+  EXPECT_FALSE(accelerator.next_piece());
+  EXPECT_EQ(accelerator.take().accepted.size(), 3u);
+  EXPECT_FALSE(accelerator.next_piece());
+  accept(memory, kBase + 12, kBase + 22);
+  EXPECT_EQ(accelerator.take().accepted.size(), 11u) << "nobody has asked for a piece";
+  accept(memory, kBase + 23, kBase + 22 + 47);
+  EXPECT_TRUE(accelerator.next_piece());
+  accept(memory, kBase + 22 + 48, kBase + 22 + 48);
+  EXPECT_FALSE(accelerator.next_piece()) << "there is little room left";
+  EXPECT_EQ(accelerator.take().accepted.size(), 48u);
+}
+
+TEST(Accelerator, WhatEndsATermGivesAll) {
+  Memory memory(64);
+  Accelerator accelerator(memory.world(), options_of(kBackup));
+  ASSERT_TRUE(accelerator.arm_backup(arm_backup()));
+  accept(memory, kBase + 1, kBase + 11);
+  ASSERT_TRUE(accelerator.next_piece());
+  EXPECT_FALSE(accelerator.next_piece()) << "nobody takes";
+  ASSERT_TRUE(accelerator.next_piece());
+  EXPECT_EQ(accelerator.freeze().accepted.size(), 11u);
+  // bmcd freezes between two pieces.
+  ArmBackup again = arm_backup();
+  again.base = kBase + 11;
+  ASSERT_TRUE(accelerator.arm_backup(again));
+  accept(memory, kBase + 12, kBase + 22);
+  ASSERT_TRUE(accelerator.next_piece());
+  EXPECT_EQ(accelerator.take().accepted.size(), 4u);
+  ASSERT_TRUE(accelerator.next_piece());
+  __atomic_fetch_and(&memory.cells().gate, ~PAXOS_ARMED, __ATOMIC_SEQ_CST);
+  const Fenced last = accelerator.take();
+  EXPECT_TRUE(last.is_frozen);
+  EXPECT_EQ(last.accepted.size(), 7u);
+}
+
 TEST(Accelerator, IsArmedForWhomTheCoreSays) {
   Memory memory;
   Accelerator accelerator(memory.world(), options_of(kBackup));

@@ -196,7 +196,10 @@ void BackupSystem::step_process(Act act) {
   if (act == kArmShorter) --next.base;
   if (act == kArmNext || act == kArmShorter) next.view += kReplicas;
   const bool ended = Replay(process_.results).step(mine, [&] {
-    if (act == kTake) messages = gate.take();
+    if (act == kTake) {
+      messages.clear();
+      gate.take([&](std::string_view each) { messages.emplace_back(each); }, bounds_.pieces ? 1 : kSlots);
+    }
     if (act == kFreeze) messages = gate.freeze();
     if (act >= kArmSame && act <= kArmShorter) gate.arm(next);
     if (act == kSleep) may_sleep = gate.may_sleep(bounds_.sleep);

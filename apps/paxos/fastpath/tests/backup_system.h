@@ -21,6 +21,7 @@ struct BackupBounds {
   std::uint8_t terms = 2;
   Op ops = 3;
   bool damaged = false;  // some datagrams are
+  bool pieces = false;   // the process takes one at a time
   bool sleeps = false;   // the process sleeps when there is nothing to do
   Sleep sleep = Sleep::kLight;
   fast_mutant mutant = FAST_MUTANT_NONE;

@@ -30,6 +30,7 @@ constexpr BackupBounds kOneTerm{.packets = 3, .terms = 1};
 constexpr BackupBounds kTwoTerms{.packets = 2, .terms = 2};
 constexpr BackupBounds kThreeTerms{.packets = 1, .terms = 3, .ops = 2};
 constexpr BackupBounds kDamaged{.packets = 2, .terms = 1, .ops = 2, .damaged = true};
+constexpr BackupBounds kPieces{.packets = 2, .terms = 2, .pieces = true};
 constexpr BackupBounds kSleeping{.packets = 2, .terms = 1, .ops = 2, .sleeps = true};
 constexpr BackupBounds kSleepingDeep{
     .packets = 2, .terms = 1, .ops = 2, .sleeps = true, .sleep = Sleep::kDeep};
@@ -38,6 +39,7 @@ TEST(ExploreBackup, OneTerm) { expect_holds(kOneTerm); }
 TEST(ExploreBackup, TwoTerms) { expect_holds(kTwoTerms); }
 TEST(ExploreBackup, ThreeTerms) { expect_holds(kThreeTerms); }
 TEST(ExploreBackup, Damaged) { expect_holds(kDamaged); }
+TEST(ExploreBackup, Pieces) { expect_holds(kPieces); }
 TEST(ExploreBackup, Sleeping) { expect_holds(kSleeping); }
 TEST(ExploreBackup, SleepingDeep) { expect_holds(kSleepingDeep); }
 
