@@ -76,7 +76,8 @@ TEST_F(RestTest, TcpAloneIsNotWatched_AndGetsAreServedAgain) {
   ASSERT_EQ(writer.command("set k 0 0 3\r\nold\r\n"), "STORED\r\n");
   ASSERT_TRUE(becomes_served("k", "old"));
   ASSERT_TRUE(goes_to_rest());
-  EXPECT_NE(bmcd_->ctl({"status"}).output.find("resting"), std::string::npos) << bmcd_->ctl({"status"}).output;
+  EXPECT_NE(bmcd_->ctl({"status"}).output.find("resting"), std::string::npos)
+      << bmcd_->ctl({"status"}).output;
   // Unseen, on connections of before and of now.
   ASSERT_EQ(writer.command("set k 0 0 3\r\nnew\r\n"), "STORED\r\n");
   store("other", "v");

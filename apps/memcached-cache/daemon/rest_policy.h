@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RestPolicy: whether watching memcached is worth what it costs. Pure logic; CacheApp tells it once a second what
-// happened and does what it says.
+// RestPolicy: whether watching memcached is worth what it costs. Pure logic; CacheApp tells it once a second
+// what happened and does what it says.
 #ifndef BMC_CACHE_DAEMON_REST_POLICY_H
 #define BMC_CACHE_DAEMON_REST_POLICY_H
 
@@ -10,16 +10,18 @@
 
 namespace bmc::cache {
 
-// Every request that memcached answers itself costs a microsecond of watching; one that is answered in front of
-// it saves some eight. Where next to nothing is answered, for it cannot be (all of TCP, keys that memcached
-// does not have), watching is a loss: then bmcd rests, and memcached is as fast as without it.
+// Every request that memcached answers itself costs a microsecond of watching; one that is answered in front
+// of it saves some eight. Where next to nothing is answered, for it cannot be (all of TCP, keys that
+// memcached does not have), watching is a loss: then bmcd rests, and memcached is as fast as without it.
 //
 //   awake -> resting: over a window fewer than one request in kWorth was answered from the kernel, and there
 //     were enough of them for the cost to be felt.
-//   resting -> awake: datagrams come that may be hits, kAsksPerSecond of them. At once if none came before; else
+//   resting -> awake: datagrams come that may be hits, kAsksPerSecond of them. At once if none came before;
+//   else
 //     they were none, and after a pause that doubles as long as that stays so.
 //
-// To wake is to begin anew, as beside a memcached that was there first: an empty cache, some five seconds held.
+// To wake is to begin anew, as beside a memcached that was there first: an empty cache, some five seconds
+// held.
 class RestPolicy {
  public:
   static constexpr std::uint64_t kWorth = 32;                // a quarter of what pays
@@ -56,10 +58,10 @@ class RestPolicy {
 
   const std::uint64_t window_ns_;
   bool resting_ = false;
-  bool rested_ = false;       // once, so that the window is a trial's
-  Seen begun_;                // of the window, or of the rest
-  Seen last_;                 // a second ago
-  std::uint64_t pause_ = 0;   // until the next trial
+  bool rested_ = false;      // once, so that the window is a trial's
+  Seen begun_;               // of the window, or of the rest
+  Seen last_;                // a second ago
+  std::uint64_t pause_ = 0;  // until the next trial
   std::uint64_t next_pause_ = kPauseFirstNs;
 };
 

@@ -10,8 +10,8 @@
 namespace bmc::cache {
 
 // Of every server that has SERVER_RESTING. No program may be at work that has not seen that bit, so that no
-// connection of theirs is added meanwhile; one that is closed meanwhile is gone all the same. A turn of the loop,
-// a few microseconds for each connection.
+// connection of theirs is added meanwhile; one that is closed meanwhile is gone all the same. A turn of the
+// loop, a few microseconds for each connection.
 Result<void> forget_resting_connections(CacheMemory& memory, Sweeper& sweeper);
 
 }  // namespace bmc::cache
