@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -141,14 +142,14 @@ class DaemonTest : public testing::Test {
   static void SetUpTestSuite() { test::enter_own_network(); }
 
   static std::string make_base() {
-    const std::string base = "/tmp/bmc_daemon_test_" + std::to_string(::getpid());
+    const std::string base = "/tmp/bmc-t-daemon-" + std::to_string(::getpid());
     ::mkdir(base.c_str(), 0700);
     return base;
   }
 
   ~DaemonTest() override {
     (void)remove_everything(pins_.path());
-    ::rmdir(base_.c_str());
+    std::filesystem::remove_all(base_);
   }
 
   std::vector<std::string> arguments(std::vector<std::string> further = {}) {

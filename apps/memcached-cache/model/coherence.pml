@@ -397,6 +397,8 @@ proctype Writer(byte k)
 #include "udp_write.pml"
 #elif defined(SCENARIO_UNFINISHED)
 #include "unfinished.pml"
+#elif defined(SCENARIO_UNREAD_FLUSH)
+#include "unread_flush.pml"
 #elif defined(SCENARIO_SUSPECT)
 #include "suspect.pml"
 #elif defined(SCENARIO_QUARANTINE)
