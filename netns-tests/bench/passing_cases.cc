@@ -46,14 +46,6 @@ Sample closed_loop(Run& run, const char* name, Run::SocketMaker make, const Sock
   return sample;
 }
 
-// On the limit's side, programs that only pass, at all hooks: what it costs to look at all. XDP on a veth
-// copies every packet of the stack for it.
-std::unique_ptr<PassingHooks> passing_programs(Run& run) {
-  if (run.side() != Side::kLimit) return nullptr;
-  const lab::ScopedNetns inside(run.stage().lab().server());
-  return std::make_unique<PassingHooks>(run.stage().link().server_device);
-}
-
 SocketOptions tcp_traffic() {
   SocketOptions options;
   options.connections = kConnections;

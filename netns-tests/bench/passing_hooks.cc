@@ -57,4 +57,10 @@ PassingHooks::~PassingHooks() {
   hooks_bpf__destroy(skeleton_);
 }
 
+std::unique_ptr<PassingHooks> passing_programs(Run& run) {
+  if (run.side() != Side::kLimit) return nullptr;
+  const lab::ScopedNetns inside(run.stage().lab().server());
+  return std::make_unique<PassingHooks>(run.stage().link().server_device);
+}
+
 }  // namespace bmc::bench

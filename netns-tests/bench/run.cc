@@ -124,11 +124,13 @@ double Run::start_rps(const std::string& name, double first) const {
 demo::Measured Run::best_rate(const std::string& name, const loadgen::WorkloadOptions& requests,
                               std::uint16_t echo_growth, Answers answers) {
   demo::MeasurementPlan measurement_plan = plan();
+  const bool echoes = side_ == Side::kLimit && answers == Answers::kSide;
   if (answers == Answers::kMemcached) measurement_plan.search.start_rps = kFirstRps;
+  measurement_plan.expect_echo = echoes;
   measurement_plan.search.start_rps = start_rps(name, measurement_plan.search.start_rps);
   measurement_plan.echo_growth = echo_growth;
   std::unique_ptr<loadgen::EchoServer> echo;
-  if (side_ == Side::kLimit) echo = stage_.start_echo(echo_growth);
+  if (echoes) echo = stage_.start_echo(echo_growth);
   demo::Measurement measurement(stage_.link(), requests, progress_, stop_);
   demo::Measured measured;
   demo::unwrap(measurement.find_rate(name + ", " + name_of(side_), measurement_plan, measured));
