@@ -129,6 +129,10 @@ void MemcachedSession::stats(std::string_view group, AnswerHandler handler) {
   request(text + "\r\n", ReplyShape::kStats, std::move(handler));
 }
 
+void MemcachedSession::connections(AnswerHandler handler) {
+  request("stats conns\r\n", ReplyShape::kConnections, std::move(handler));
+}
+
 void MemcachedSession::version(AnswerHandler handler) {
   request("version\r\n", ReplyShape::kLine, std::move(handler));
 }

@@ -66,6 +66,8 @@ class MemcachedSession {
   // `stats` (empty group) or `stats <group>`. A refusal by memcached ("ERROR") is an Answer with that line.
   // While the session is not up the handler gets ENOTCONN.
   void stats(std::string_view group, AnswerHandler handler);
+  // `stats conns`, of which the answer has what is about UDP.
+  void connections(AnswerHandler handler);
   // The answer is the line "VERSION ...".
   void version(AnswerHandler handler);
   // `me <key>`; see parse_meta_reply(). `key` holds no byte up to 0x20 and no 0x7f.

@@ -49,6 +49,16 @@ Result<std::optional<std::string_view>> ReplyReader::line() {
   return std::optional<std::string_view>(line.substr(0, line.size() - 1));
 }
 
+// A host may have a hundred thousand connections over TCP. Those over UDP are told of with `<descriptor>:UDP`
+// first.
+bool ReplyReader::is_of_udp(std::string_view statistic) {
+  const std::size_t colon = statistic.find(':');
+  if (colon == std::string_view::npos) return false;
+  const std::string_view descriptor = statistic.substr(0, colon + 1);
+  if (statistic.substr(colon + 1) == "UDP") udp_ = descriptor;
+  return descriptor == udp_;
+}
+
 Result<std::optional<Reply>> ReplyReader::next(ReplyShape shape) {
   while (true) {
     Result<std::optional<std::string_view>> got = line();
@@ -59,7 +69,10 @@ Result<std::optional<Reply>> ReplyReader::next(ReplyShape shape) {
     }
     const std::string_view text = **got;
     if (shape == ReplyShape::kLine) return std::optional<Reply>(Reply{std::string(text), {}});
-    if (text == "END") return std::optional<Reply>(std::exchange(partial_, Reply{}));
+    if (text == "END") {
+      udp_.clear();
+      return std::optional<Reply>(std::exchange(partial_, Reply{}));
+    }
     if (!text.starts_with("STAT ")) {
       if (!partial_.stats.empty() || !is_error_line(text))
         return Error{EPROTO, "this is no memcached: no statistic: " + printable(text)};
@@ -69,6 +82,7 @@ Result<std::optional<Reply>> ReplyReader::next(ReplyShape shape) {
     const std::size_t space = rest.find(' ');
     const std::string_view value =
         space == std::string_view::npos ? std::string_view() : rest.substr(space + 1);
+    if (shape == ReplyShape::kConnections && !is_of_udp(rest.substr(0, space))) continue;
     partial_.stats.insert_or_assign(std::string(rest.substr(0, space)), std::string(value));
     if (partial_.stats.size() > kReplyStatsMax)
       return Error{EMSGSIZE, "memcached sent a list of statistics without an end"};

@@ -16,15 +16,16 @@ namespace bmc::cache {
 
 // What a reply to a request looks like.
 enum class ReplyShape {
-  kLine,   // one line
-  kStats,  // STAT lines until END, or one line of another kind
+  kLine,         // one line
+  kStats,        // STAT lines until END, or one line of another kind
+  kConnections,  // the same, of `stats conns`; kept is what is told of connections over UDP
 };
 
 using Stats = std::map<std::string, std::string, std::less<>>;
 
 struct Reply {
   std::string line;  // without \r\n; empty for a list of statistics
-  Stats stats;       // kStats: by name, the last of equal names
+  Stats stats;       // by name, the last of equal names
 };
 
 // Limits on what one reply may hold; memcached 1.6 stays far below.
@@ -45,12 +46,14 @@ class ReplyReader {
 
  private:
   Result<std::optional<std::string_view>> line();
+  bool is_of_udp(std::string_view statistic);
   void compact();
 
   std::string buffer_;
   std::size_t consumed_ = 0;  // bytes of buffer_ already taken
   std::size_t scanned_ = 0;   // bytes of buffer_ known to hold no end of line after consumed_
   Reply partial_;             // statistics of the reply being read
+  std::string udp_;           // kConnections: "<descriptor>:", the last one over UDP
 };
 
 // What `me <key>` told of an item's expiry.

@@ -131,11 +131,19 @@ void ServerLink::meta_debug(std::string_view key, MemcachedSession::AnswerHandle
 }
 
 void ServerLink::settings(MemcachedSession::AnswerHandler handler) {
-  session_.stats("settings",
-                 process_.guard([this, handler = std::move(handler)](const Result<Answer>& answer) {
-                   if (answer) quarantine_.answered(answer->sent_ns, answer->received_ns);
-                   handler(answer);
-                 }));
+  session_.stats("settings", settling(std::move(handler)));
+}
+
+void ServerLink::connections(MemcachedSession::AnswerHandler handler) {
+  session_.connections(settling(std::move(handler)));
+}
+
+// Every answer is one more barrier.
+MemcachedSession::AnswerHandler ServerLink::settling(MemcachedSession::AnswerHandler handler) {
+  return process_.guard([this, handler = std::move(handler)](const Result<Answer>& answer) {
+    if (answer) quarantine_.answered(answer->sent_ns, answer->received_ns);
+    handler(answer);
+  });
 }
 
 void ServerLink::down(const Error& error) {

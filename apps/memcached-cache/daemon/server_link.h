@@ -63,11 +63,14 @@ class ServerLink {
   void meta_debug(std::string_view key, MemcachedSession::AnswerHandler handler);
   // `stats settings`; the handler is not called if the connection ends before.
   void settings(MemcachedSession::AnswerHandler handler);
+  // `stats conns`, what is about UDP; likewise.
+  void connections(MemcachedSession::AnswerHandler handler);
 
   // memcached's own statistics, as last told; empty: none yet.
   const Stats& stats() const { return stats_; }
 
  private:
+  MemcachedSession::AnswerHandler settling(MemcachedSession::AnswerHandler handler);
   void handshake();
   void handshake_failed(const Result<Answer>& answer);
   void introduced(const Stats& settings, const Answer& stats);

@@ -20,6 +20,40 @@ TEST(ReplyReader, ListOfStatisticsInOnePiece) {
   EXPECT_TRUE(reader.empty());
 }
 
+TEST(ReplyReader, OfConnectionsOnlyThoseOverUdp) {
+  const std::string list =
+      "STAT 22:addr tcp:0.0.0.0:1\r\nSTAT 22:state conn_listening\r\n"
+      "STAT 23:UDP UDP\r\nSTAT 23:state conn_read\r\n"
+      "STAT 2:state conn_closed\r\nSTAT 3:UDP UDP\r\nSTAT 3:state conn_nread\r\nSTAT odd 1\r\nSTAT :UDP "
+      "1\r\nEND\r\n";
+  ReplyReader reader;
+  reader.append(list + "STAT 23:state conn_read\r\nEND\r\nERROR\r\n");
+  auto reply = reader.next(ReplyShape::kConnections);
+  ASSERT_TRUE(reply && *reply);
+  const Stats expected = {{"23:UDP", "UDP"},
+                          {"23:state", "conn_read"},
+                          {"3:UDP", "UDP"},
+                          {"3:state", "conn_nread"},
+                          {":UDP", "1"}};
+  EXPECT_EQ((*reply)->stats, expected);
+  reply = reader.next(ReplyShape::kConnections);
+  ASSERT_TRUE(reply && *reply);
+  EXPECT_TRUE((*reply)->stats.empty()) << "what one list told is not of the next";
+  reply = reader.next(ReplyShape::kConnections);
+  ASSERT_TRUE(reply && *reply);
+  EXPECT_EQ((*reply)->line, "ERROR");
+}
+
+TEST(ReplyReader, AListOfConnectionsMayBeLong) {
+  ReplyReader reader;
+  for (std::size_t i = 0; i < 3 * kReplyStatsMax; i++)
+    reader.append("STAT " + std::to_string(i) + ":state conn_read\r\n");
+  reader.append("END\r\n");
+  const auto reply = reader.next(ReplyShape::kConnections);
+  ASSERT_TRUE(reply && *reply);
+  EXPECT_TRUE((*reply)->stats.empty());
+}
+
 TEST(ReplyReader, RepliesCutAtEveryByte) {
   const std::string text = "STAT pid 42\r\nEND\r\nVERSION 1.6.18\r\nERROR\r\nEN\r\n";
   ReplyReader reader;
@@ -79,7 +113,8 @@ TEST(ReplyReader, AnyBytesAreAReplyOrAnError) {
     ReplyReader reader;
     for (int step = 0; step < 12; step++) {
       reader.append(pieces[random() % std::size(pieces)]);
-      const auto reply = reader.next(random() % 2 == 0 ? ReplyShape::kStats : ReplyShape::kLine);
+      constexpr ReplyShape kShapes[] = {ReplyShape::kLine, ReplyShape::kStats, ReplyShape::kConnections};
+      const auto reply = reader.next(kShapes[random() % std::size(kShapes)]);
       if (!reply) break;
       if (*reply) (void)parse_meta_reply((*reply)->line, "k").ok();
     }
