@@ -24,17 +24,6 @@ static __always_inline struct server_state *watched(struct bpf_sock *sk, const s
 	return *index < CACHE_SERVERS_MAX ? server_get(*index) : NULL;
 }
 
-/* Packets of a resting server that pass unseen: all of TCP, and replies over UDP that end no write. */
-static __always_inline int rests_ingress(const struct bpf_sock *sk, const struct server_state *server)
-{
-	return sk->protocol == IPPROTO_TCP && is_resting(server);
-}
-
-static __always_inline int rests_egress(const struct bpf_sock *sk, const struct server_state *server)
-{
-	return is_resting(server) && (sk->protocol == IPPROTO_TCP || !shared_load_u32(&server->udp_writes));
-}
-
 static __always_inline void ingress_tcp(struct __sk_buff *skb, struct bpf_sock *sk, __u32 index,
 					struct server_state *server)
 {
@@ -73,7 +62,7 @@ int cache_ingress(struct __sk_buff *skb)
 	if (!sk)
 		return LET_PASS;
 	server = watched(sk, config, &index);
-	if (!server || rests_ingress(sk, server))
+	if (!server || is_resting(server))
 		return LET_PASS;
 	if (sk->protocol == IPPROTO_TCP)
 		ingress_tcp(skb, sk, index, server);
@@ -97,7 +86,7 @@ int cache_egress(struct __sk_buff *skb)
 	if (!sk)
 		return LET_PASS;
 	server = watched(sk, config, &index);
-	if (!server || rests_egress(sk, server))
+	if (!server || is_resting(server))
 		return LET_PASS;
 	if (sk->protocol == IPPROTO_UDP) {
 		if (!is_foreign(skb) && view_udp(skb, EGRESS, &view))

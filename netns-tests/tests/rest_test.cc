@@ -3,7 +3,9 @@
 // old value. Run by ctest, label netns.
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "netns-tests/lib/tcp_client.h"
 #include "netns-tests/tests/accelerated.h"
@@ -75,6 +77,41 @@ class RestTest : public Accelerated {
     return woke;
   }
 
+  /// Whether this program sees the host's packets, or the end of its sockets.
+  bool observes(const std::string& program) const {
+    return bmcd_->ctl({"status"}).output.find(program) != std::string::npos;
+  }
+
+  void leave_unfinished(const std::string& key) {
+    ASSERT_TRUE(udp_.send(udp_.next_id(), "set " + key + " 0 0 100000\r\nbegin"));
+    ASSERT_TRUE(eventually(Deadline::in_ms(10'000), [this] { return workers_within_a_value() == 1; }));
+  }
+  int workers_within_a_value() {
+    TcpClient admin(memcached_->netns(), memcached_->loopback());
+    int found = 0;
+    EXPECT_TRUE(admin.send("stats conns\r\n"));
+    for (auto line = admin.read_line(); line && *line != "END\r\n"; line = admin.read_line())
+      if (line->ends_with(":state conn_nread\r\n")) ++found;
+    return found;
+  }
+
+  /// Its worker takes gets for the rest of the value.
+  void expect_held_until_finished(const std::string& key) {
+    ASSERT_TRUE(
+        bmcd_->process().wait_for_output("wait for the rest of a value over UDP", Deadline::in_ms(kRestMs)));
+    EXPECT_EQ(servers("bmcd_server_held"), 1);
+    std::string long_get = "get";
+    for (int i = 0; i < 5; ++i) long_get += " " + std::string(200, 'x');
+    long_get += "\r\n";
+    ASSERT_TRUE(eventually(Deadline::in_ms(kRestMs), [&] {
+      // So many at a time that it gets its turn.
+      for (int i = 0; i < 100; ++i) udp_.send(udp_.next_id(), long_get);
+      return workers_within_a_value() == 0;
+    }));
+    store(key, "new");
+    EXPECT_TRUE(becomes_served(key, "new", kRestMs));
+  }
+
   /// memcached is asked first: what it has forgotten by then the kernel must have, too.
   bool is_forgotten_with_memcached(const std::string& key) {
     return eventually(Deadline::in_ms(40'000), [&] {
@@ -109,6 +146,73 @@ TEST_F(RestTest, TcpAloneIsNotWatched_AndGetsAreServedAgain) {
     EXPECT_EQ(ask("k"), hit("k", value));
   }
   EXPECT_TRUE(becomes_served("k", "six"));
+}
+
+TEST_F(RestTest, PacketsAreNotObservedDuringTheRest) {
+  start_soon_resting();
+  EXPECT_TRUE(observes("cache_ingress") && observes("cache_egress") && observes("cache_release"));
+  ASSERT_TRUE(goes_to_rest());
+  EXPECT_FALSE(observes("cache_ingress") || observes("cache_egress"));
+  EXPECT_TRUE(observes("cache_release")) << "memcached may end";
+  store("k", "v");
+  ASSERT_TRUE(wakes("k", "v"));
+  EXPECT_TRUE(observes("cache_ingress") && observes("cache_egress") && observes("cache_release"));
+  ASSERT_TRUE(becomes_served("k", "v"));
+  store("k", "w");
+  EXPECT_EQ(ask("k"), hit("k", "w"));
+}
+
+TEST_F(RestTest, AServerThatComesDuringTheRestIsObserved) {
+  constexpr uint16_t kOtherPort = 11311;
+  start_memcached();
+  start_bmcd({.servers = {{"127.0.0.1", 11211}, {"127.0.0.1", kOtherPort}},
+              .extra = {"--revalidate-after", "0", "--rest-after", "2s"}});
+  ASSERT_TRUE(eventually(Deadline::in_ms(kRestMs), [this] { return servers("bmcd_server_held") == 0; }));
+  ASSERT_TRUE(goes_to_rest());
+  const Memcached other(lab_.server(), {.port = kOtherPort, .udp_port = kOtherPort});
+  const Endpoint address{lab_.link().server().ip, kOtherPort};
+  TcpClient writer(lab_.client(), address);
+  UdpClient reader(lab_.client(), address);
+  for (const char* value : {"one", "two"}) {
+    ASSERT_EQ(writer.command("set k 0 0 3\r\n" + std::string(value) + "\r\n"), "STORED\r\n");
+    const double hits = bmcd_->hits();
+    EXPECT_TRUE(eventually(Deadline::in_ms(kRestMs), [&] {
+      EXPECT_EQ(reader.request("get k\r\n"), hit("k", value));
+      return bmcd_->hits() > hits;
+    }));
+  }
+}
+
+// Whoever reads the rest of it takes for it what looks like a get.
+TEST_F(RestTest, AValueLeftUnfinishedDuringTheRestHoldsAll_UntilItEnds) {
+  start_soon_resting();
+  ASSERT_TRUE(goes_to_rest());
+  store("k", "old");
+  leave_unfinished("k");
+  // Some of these it takes, too, and they are not answered.
+  ASSERT_TRUE(eventually(Deadline::in_ms(kRestMs), [this] {
+    for (int i = 0; i < 10; ++i) udp_.send(udp_.next_id(), "get k\r\n");
+    return !rests();
+  }));
+  expect_held_until_finished("k");
+}
+
+TEST_F(RestTest, AValueLeftUnfinishedBeforeBmcdHoldsAll_UntilItEnds) {
+  start_memcached();
+  store("k", "old");
+  leave_unfinished("k");
+  start_bmcd();
+  expect_held_until_finished("k");
+}
+
+TEST_F(RestTest, AThousandConnectionsAreNoHindrance) {
+  start_memcached({.extra = {"-c", "2000"}});
+  std::vector<std::unique_ptr<TcpClient>> many;
+  for (int i = 0; i < 1000; ++i)
+    many.push_back(std::make_unique<TcpClient>(lab_.client(), lab_.link().server()));
+  start_bmcd();
+  store("k", "v");
+  EXPECT_TRUE(becomes_served("k", "v"));
 }
 
 TEST_F(RestTest, AFlushAllOfDuringTheRestActsInItsTime) {

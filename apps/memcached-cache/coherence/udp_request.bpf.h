@@ -359,8 +359,6 @@ COHERENCE_FUNCTION int udp_lease(const struct packet_view *view, __u32 server_in
 
 	if (!view || !server || !config || !scratch)
 		return 0;
-	if (key_hash && is_resting(server))
-		return 0; /* writes are recorded even then: an unfinished one may be completed long after */
 	request.arrival_ns = scratch->arrival_ns;
 	request.barrier_done_ns = shared_load(&server->barrier_done_ns);
 	__builtin_memcpy(&request_id, scratch->bytes, sizeof(request_id));

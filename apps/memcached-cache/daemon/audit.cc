@@ -210,7 +210,7 @@ void Audit::judge_boot(Server& server) {
   const std::uint64_t drained = server.boot.drained_ns();
   if (drained != 0) {
     if (server.link->settled_ns() >= drained && server.barrier->settled_ns() >= server.boot.begun_ns())
-      parts_.servers.end_boot(server);
+      parts_.servers.all_read(server);
     return;
   }
   const std::uint64_t now = monotonic_ns();

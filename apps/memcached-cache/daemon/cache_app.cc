@@ -74,7 +74,8 @@ class CacheApp::Running {
     counters_.emplace(memory);
     admission_.emplace(std::span(&memory.sketch[0], memory.sketch.size()));
     hot_keys_.emplace(context_.loop, memory, *counters_);
-    servers_.emplace(ServerTable::Parts{context_.loop, memory, *sweeper_, sockets_, context_.config});
+    servers_.emplace(ServerTable::Parts{context_.loop, memory, *sweeper_, sockets_, context_.config,
+                                        [this](bool on) { return loader_.observe_packets(on); }});
     audit_.emplace(Audit::Parts{context_.loop, memory, *sweeper_, sockets_, *servers_, context_.config});
     lost_log_.emplace(memory, *servers_);
     servers_->set_interface_addresses(served_addresses());

@@ -43,8 +43,8 @@ void describe_attachments(const CacheView& cache, control::StatusReply& status) 
     add_attachment(status, "xdp", xdp.interface().name, xdp.how(), xdp.program_id());
   for (const auto& [index, tc] : cache.loader.tc())
     add_attachment(status, "tc egress", tc.interface().name, "clsact", tc.program_id());
-  for (const CgroupAttachment& each : cache.loader.cgroup())
-    add_attachment(status, "cgroup", each.cgroup(), each.name(), each.program_id());
+  for (const auto& [name, each] : cache.loader.cgroup())
+    add_attachment(status, "cgroup", each.cgroup(), name, each.program_id());
 }
 
 // Splits "VALUE <key> <flags> <bytes>\r\n<data>\r\n" behind its key.

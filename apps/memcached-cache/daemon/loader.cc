@@ -197,22 +197,36 @@ Result<OpenedObject> Loader::open_xdp() const {
   return xdp;
 }
 
-Result<void> Loader::attach_cgroup() {
+Result<void> Loader::attach_to_root(const std::string& name, const bpf_program& program) {
   const Result<std::string> root = find_cgroup2_root();
   if (!root) return root.error();
-  // Replies are seen before requests, and the end of sockets before either: nothing seen can be left over.
+  const std::string pin = pins_.path("links/" + name);
+  const std::uint32_t before = link_id(pin);
+  auto attached = CgroupAttachment::attach(pins_, name, program, *root);
+  if (!attached) return std::move(attached).error();
+  cgroup_.insert_or_assign(name, *std::move(attached));
+  links_kept_ &= before != 0 && before == link_id(pin);
+  return {};
+}
+
+Result<void> Loader::attach_cgroup() {
+  // The end of sockets is seen before what comes through them: nothing seen can be left over.
+  Result<void> done = attach_to_root("cache_release", *objects_->host->progs.cache_release);
+  return done ? observe_packets(true) : done;
+}
+
+Result<void> Loader::observe_packets(bool on) {
+  // Replies are seen before requests, for the same reason.
   const std::pair<const char*, bpf_program*> programs[] = {
-      {"cache_release", objects_->host->progs.cache_release},
       {"cache_egress", objects_->host->progs.cache_egress},
       {"cache_ingress", objects_->host->progs.cache_ingress},
   };
   for (const auto& [name, program] : programs) {
-    const std::string pin = pins_.path(std::string("links/") + name);
-    const std::uint32_t before = link_id(pin);
-    auto attached = CgroupAttachment::attach(pins_, name, *program, *root);
-    if (!attached) return std::move(attached).error();
-    cgroup_.push_back(*std::move(attached));
-    links_kept_ &= before != 0 && before == link_id(pin);
+    const auto attached = cgroup_.find(name);
+    if (on == (attached != cgroup_.end())) continue;
+    Result<void> done = on ? attach_to_root(name, *program) : attached->second.detach();
+    if (!done) return done;
+    if (!on) cgroup_.erase(attached);
   }
   return {};
 }

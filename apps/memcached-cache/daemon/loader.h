@@ -49,10 +49,15 @@ class Loader {
   // Why maps of an earlier bmcd were not used; empty: they were, or there were none.
   const std::string& why_replaced() const { return pins_.why(); }
 
-  // The observing programs, on every packet of the host. Before anything else that may fill or answer.
+  // The observing programs: what sees every packet of the host, and what sees the end of sockets. Before
+  // anything else that may fill or answer.
   Result<void> attach_cgroup();
   // Whether maps and observation are those of an earlier bmcd, without a gap; after attach_cgroup().
   bool goes_on() const { return adopted_ && links_kept_; }
+
+  // Packets of sockets are observed, or not; the end of sockets always is. What is so already stays. On an
+  // error some of the programs may be attached.
+  Result<void> observe_packets(bool on);
 
   // Fill, then answer, on one interface. `interface` is up to date.
   Result<void> attach_interface(const Interface& interface);
@@ -61,7 +66,8 @@ class Loader {
 
   const std::map<int, XdpAttachment>& xdp() const { return xdp_; }
   const std::map<int, TcAttachment>& tc() const { return tc_; }
-  const std::vector<CgroupAttachment>& cgroup() const { return cgroup_; }
+  // By name.
+  const std::map<std::string, CgroupAttachment>& cgroup() const { return cgroup_; }
 
  private:
   struct Objects;
@@ -70,6 +76,7 @@ class Loader {
   Result<void> prepare(bool adopted);
   Result<void> make_own_maps_of_xdp();
   Result<void> fill_allowed();
+  Result<void> attach_to_root(const std::string& name, const bpf_program& program);
   Result<OpenedObject> open_xdp() const;
 
   Pins& pins_;
@@ -81,7 +88,7 @@ class Loader {
   std::uint64_t store_bytes_ = 0;
   bool adopted_ = false;
   bool links_kept_ = true;
-  std::vector<CgroupAttachment> cgroup_;
+  std::map<std::string, CgroupAttachment> cgroup_;
   std::map<int, TcAttachment> tc_;    // by interface index
   std::map<int, XdpAttachment> xdp_;  // by interface index
 };

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "apps/memcached-cache/daemon/monotonic_time.h"
-#include "apps/memcached-cache/daemon/resting_connections.h"
 #include "apps/memcached-cache/daemon/time_namespace.h"
 
 namespace bmc::cache {
@@ -119,6 +118,11 @@ void ServerTable::add(const Endpoint& endpoint, bool given) {
       [this, &server](std::uint32_t from, std::uint32_t within_s) {
         return parts_.sweeper.schedule_flush(*server.slot, from, within_s);
       },
+  });
+  server.unfinished = std::make_unique<UnfinishedValues>(UnfinishedValues::World{
+      [&server](MemcachedSession::AnswerHandler handler) { server.link->connections(std::move(handler)); },
+      [&server] { return server.plan.barriers.size(); },
+      monotonic_ns,
   });
 }
 
@@ -229,6 +233,7 @@ void ServerTable::serve(Server& server, ServingPlan plan) {
   const bool trusted = trusted_[*server.slot];
   const bool goes_on = trusted && !new_port && same_sockets && (load_hold(state) & SERVER_DOWN) == 0;
   if (!goes_on) raise_hold(state, SERVER_DOWN);
+  server.unfinished->forget();
   if (new_port || !trusted) raise_hold(state, SERVER_BOOT_HOLD);
   // For good: parsers of connections that live on carry it.
   if (observe(state.hash_seed) == 0) publish(state.hash_seed, random_seed());
@@ -259,6 +264,8 @@ void ServerTable::confirmed(Server& server) {
 }
 
 void ServerTable::start_serving(Server& server) {
+  if (Result<void> seen = observe_packets(); !seen)
+    return withdraw(server, Server::Phase::kRefused, seen.error().what);
   server_state& state = state_of(server);
   const std::uint32_t cap = deadline_cap(server);
   if (const std::uint32_t before = observe(state.deadline_cap); before != cap) {
@@ -284,6 +291,10 @@ void ServerTable::start_serving(Server& server) {
   if (!server.boot.running()) server.boot.begin(monotonic_ns());
 }
 
+void ServerTable::all_read(Server& server) {
+  if (server.phase == Server::Phase::kBooting) server.unfinished->ask([this, &server] { end_boot(server); });
+}
+
 void ServerTable::end_boot(Server& server) {
   if (server.phase != Server::Phase::kBooting) return;
   const double seconds = static_cast<double>(monotonic_ns() - server.boot.begun_ns()) / 1e9;
@@ -298,27 +309,6 @@ void ServerTable::end_boot(Server& server) {
 
 void ServerTable::flush_unseen(std::uint32_t slot) {
   if (Server* server = find(slot); server != nullptr) server->flush->look();
-}
-
-void ServerTable::rest() {
-  std::vector<Server*> all;
-  for (const auto& server : servers_)
-    if (server->phase == Server::Phase::kServing) all.push_back(server.get());
-  for (Server* server : all) raise_hold(state_of(*server), SERVER_BOOT_HOLD | SERVER_RESTING);
-  // From here on no program follows a connection, so none is left behind with a position that was once true.
-  wait_for_programs();
-  const Result<void> forgotten = forget_resting_connections(parts_.memory, parts_.sweeper);
-  if (!forgotten) spdlog::error("{}", forgotten.error().what);
-  for (Server* server : all) {
-    server->probe->clear();
-    set_phase(*server, Server::Phase::kResting);
-    if (!forgotten) start_serving(*server);
-  }
-}
-
-void ServerTable::wake() {
-  for (const auto& server : servers_)
-    if (server->phase == Server::Phase::kResting) start_serving(*server);
 }
 
 void ServerTable::kill_all(Server& server) {
@@ -339,6 +329,7 @@ void ServerTable::lost(Server& server, const Error& error) {
     kill_all(server);
     server.barrier->stop();
     server.flush->forget();
+    server.unfinished->forget();
     server.boot.end();
     server.untracked.end();
     set_phase(server, Server::Phase::kDown, error.what);
@@ -384,6 +375,7 @@ void ServerTable::withdraw(Server& server, Server::Phase phase, const std::strin
     kill_all(server);
     server.barrier->stop();
     server.flush->forget();
+    server.unfinished->forget();
     server.boot.end();
     server.untracked.end();
     server.slot.reset();

@@ -25,6 +25,7 @@
 #include "apps/memcached-cache/daemon/sweeper.h"
 #include "apps/memcached-cache/daemon/ttl_probe.h"
 #include "apps/memcached-cache/daemon/udp_barrier.h"
+#include "apps/memcached-cache/daemon/unfinished_values.h"
 #include "control-plane/config.h"
 #include "control-plane/lifetime.h"
 #include "control-plane/result.h"
@@ -49,6 +50,7 @@ struct Server {
   std::unique_ptr<UdpBarrier> barrier;
   std::unique_ptr<TtlProbe> probe;
   std::unique_ptr<DelayedFlush> flush;
+  std::unique_ptr<UnfinishedValues> unfinished;
   bool given = false;  // by the administrator
   Phase phase = Phase::kSearching;
   std::string why;
@@ -71,6 +73,9 @@ class ServerTable {
     Sweeper& sweeper;
     SockDiag& sockets;
     const Config& config;
+    // The programs that see the packets of the host's sockets, attached or not. They are when ServerTable
+    // begins.
+    std::function<Result<void>(bool)> observe_packets;
   };
 
   explicit ServerTable(Parts parts);
@@ -88,13 +93,14 @@ class ServerTable {
 
   // The release program has closed a server: held and bumped already.
   void closed(std::uint32_t slot);
-  // Audit: everything from before is executed.
-  void end_boot(Server& server);
+  // Audit: everything from before is executed, but for values over UDP that have not ended. May be told
+  // again.
+  void all_read(Server& server);
   // A program has set SERVER_FLUSH_UNSEEN.
   void flush_unseen(std::uint32_t slot);
 
   // What is served is not watched any more, and all that was known of it forgotten, until wake(): which is as
-  // if bmcd had just started beside it.
+  // if bmcd had just started beside it. Where nothing else is served the programs are not even attached.
   void rest();
   void wake();
 
@@ -112,6 +118,9 @@ class ServerTable {
   void serve(Server& server, ServingPlan plan);
   void confirmed(Server& server);
   void start_serving(Server& server);
+  void end_boot(Server& server);
+  Result<void> observe_packets();
+  void ignore_packets();
   void withdraw(Server& server, Server::Phase phase, const std::string& why);
   void set_phase(Server& server, Server::Phase phase, const std::string& why = {});
   Result<ServingPlan> make_plan_of(const Server& server);
@@ -130,6 +139,7 @@ class ServerTable {
   ControlTable table_;
   boost::asio::steady_timer timer_;
   std::array<bool, CACHE_SERVERS_MAX> trusted_ = {};  // by slot: watched without a gap so far
+  bool observes_ = true;                              // packets; else every slot with a server is held
   std::set<WatchedPort> heirlooms_;                   // watched by an earlier bmcd, not yet claimed
   int replans_ = 0;
   std::vector<boost::asio::ip::address> interface_addresses_;
