@@ -399,6 +399,8 @@ proctype Writer(byte k)
 #include "unfinished.pml"
 #elif defined(SCENARIO_UNREAD_FLUSH)
 #include "unread_flush.pml"
+#elif defined(SCENARIO_UNREAD_VALUE)
+#include "unread_value.pml"
 #elif defined(SCENARIO_SUSPECT)
 #include "suspect.pml"
 #elif defined(SCENARIO_QUARANTINE)
