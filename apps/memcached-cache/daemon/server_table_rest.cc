@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server's rest: what is held and forgotten when it begins, and that packets are observed again before it ends.
+// A server's rest: what is held and forgotten when it begins, and what must stand before it ends.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -31,8 +31,8 @@ void ServerTable::wake() {
     if (server->phase == Server::Phase::kResting) start_serving(*server);
 }
 
-// A program that lets everything pass costs a request 0.3 us for being called. While any server is to be served,
-// or will be once it has answered, its packets are wanted.
+// A program that lets everything pass costs a request 0.3 us for being called. While any server is to be
+// served, or will be once it has answered, its packets are wanted.
 void ServerTable::ignore_packets() {
   const bool wanted = std::ranges::any_of(servers_, [](const auto& server) {
     return server->is_active() && server->phase != Server::Phase::kResting &&

@@ -55,7 +55,8 @@ void UnfinishedValues::answered(const Result<Answer>& answer, const std::functio
   if (pause_ns_ <= 2 * kPauseFirstNs || std::exchange(told_, true)) return;
   if (!unfinished) return spdlog::error("{}; nothing is served", unfinished.error().what);
   spdlog::warn(
-      "{} of memcached's workers wait for the rest of a value over UDP, and may store it at any time: nothing is "
+      "{} of memcached's workers wait for the rest of a value over UDP, and may store it at any time: "
+      "nothing is "
       "served until they have, or memcached is restarted",
       *unfinished);
 }

@@ -19,8 +19,11 @@ namespace {
 Reply told(Stats stats) { return {{}, std::move(stats)}; }
 
 Reply two_workers(const std::string& first, const std::string& second) {
-  return told({{"23:UDP", "UDP"}, {"23:addr", "udp:0.0.0.0:11211"}, {"23:state", first}, //
-               {"24:UDP", "UDP"}, {"24:state", second}});
+  return told({{"23:UDP", "UDP"},
+               {"23:addr", "udp:0.0.0.0:11211"},
+               {"23:state", first},
+               {"24:UDP", "UDP"},
+               {"24:state", second}});
 }
 
 // ---- What `stats conns` means -------------------------------------------------------------------
@@ -34,9 +37,9 @@ TEST(CountUnfinished, CountsThoseWithinAValue) {
 }
 
 TEST(CountUnfinished, WhatIsNotToldIsNotGuessed) {
-  for (const Reply& reply : {told({}), Reply{"ERROR", {}}, told({{"23:state", "conn_read"}}),
-                             told({{"23:UDP", "UDP"}}), told({{"23:UDP", "UDP"}, {"24:state", "conn_read"}}),
-                             told({{"23:UDP", "UDP"}, {"23:state", ""}})}) {
+  for (const Reply& reply :
+       {told({}), Reply{"ERROR", {}}, told({{"23:state", "conn_read"}}), told({{"23:UDP", "UDP"}}),
+        told({{"23:UDP", "UDP"}, {"24:state", "conn_read"}}), told({{"23:UDP", "UDP"}, {"23:state", ""}})}) {
     const Result<std::size_t> unfinished = count_unfinished(reply, 1);
     ASSERT_FALSE(unfinished);
     EXPECT_EQ(unfinished.error().code, EPROTO);
@@ -66,10 +69,9 @@ class UnfinishedValuesTest : public testing::Test {
   std::uint64_t now_ns = 1000 * UnfinishedValues::kPauseFirstNs;
   std::deque<MemcachedSession::AnswerHandler> questions;
   int ended = 0;
-  UnfinishedValues values{{[this](MemcachedSession::AnswerHandler handler) {
-                             questions.push_back(std::move(handler));
-                           },
-                           [] { return std::size_t{1}; }, [this] { return now_ns; }}};
+  UnfinishedValues values{
+      {[this](MemcachedSession::AnswerHandler handler) { questions.push_back(std::move(handler)); },
+       [] { return std::size_t{1}; }, [this] { return now_ns; }}};
 };
 
 TEST_F(UnfinishedValuesTest, OneQuestionAtATime_AndNoneIsTheEnd) {
@@ -84,7 +86,8 @@ TEST_F(UnfinishedValuesTest, OneQuestionAtATime_AndNoneIsTheEnd) {
 }
 
 TEST_F(UnfinishedValuesTest, AnUnfinishedOneIsAskedForAgain_EverMoreSeldom) {
-  for (std::uint64_t pause = UnfinishedValues::kPauseFirstNs; pause < 8 * UnfinishedValues::kPauseMostNs; pause *= 2) {
+  for (std::uint64_t pause = UnfinishedValues::kPauseFirstNs; pause < 8 * UnfinishedValues::kPauseMostNs;
+       pause *= 2) {
     ask();
     ASSERT_EQ(questions.size(), 1u);
     answer(two_workers("conn_read", "conn_nread"));
@@ -153,7 +156,8 @@ class RealWorkers : public testing::Test {
     return count ? *count : 0;
   }
   // Asked again and again, each time after `before`.
-  bool becomes(std::size_t wanted, const std::function<void()>& before = [] {}) {
+  bool becomes(
+      std::size_t wanted, const std::function<void()>& before = [] {}) {
     for (int left = 3000; left > 0; left--) {
       before();
       if (unfinished() == wanted) return true;
@@ -171,9 +175,11 @@ class RealWorkers : public testing::Test {
 
 TEST_F(RealWorkers, AnUnfinishedValueIsToldOf_UntilItIsStored) {
   // A set in binary: key of 1 byte, extras of 8, 509 bytes in all.
-  const std::string binary = std::string("\x80\1\0\1\x8\0\0\0\0\0\1\xfd", 12) + std::string(20, '\0') + "kbegin";
+  const std::string binary =
+      std::string("\x80\1\0\1\x8\0\0\0\0\0\1\xfd", 12) + std::string(20, '\0') + "kbegin";
   EXPECT_EQ(unfinished(), 0u);
-  for (const std::string& text : {std::string("set k 0 0 500\r\nbegin"), std::string("ms k 500\r\nbegin"), binary}) {
+  for (const std::string& text :
+       {std::string("set k 0 0 500\r\nbegin"), std::string("ms k 500\r\nbegin"), binary}) {
     send(text);
     EXPECT_TRUE(becomes(1)) << text;
     // Another one may be faster than the worker that waits: so many that it gets its turn.
