@@ -12,7 +12,7 @@ target_link_libraries(xdp_cache_tests PUBLIC bmc_options PkgConfig::LIBBPF GTest
 add_executable(xdp_bpf_test ${PROJECT_SOURCE_DIR}/xdp/tests/cache_get_image.cc)
 target_link_libraries(xdp_bpf_test PRIVATE xdp_cache_tests cache_xdp GTest::gtest_main)
 gtest_discover_tests(xdp_bpf_test PROPERTIES LABELS bpf TIMEOUT 120 DISCOVERY_TIMEOUT 30)
-add_kernel_test(NAME xdp COMMAND env BMC_FUZZ_FRAMES=1200 $<TARGET_FILE:xdp_bpf_test> FILES $<TARGET_FILE:xdp_bpf_test> SECONDS 240)
+add_kernel_test(NAME xdp COMMAND env BMC_FUZZ_FRAMES=1200 $<TARGET_FILE:xdp_bpf_test> FILES $<TARGET_FILE:xdp_bpf_test>)
 
 add_executable(xdp_unit_test xdp_lookup_test.cc sketch_test.cc)
 target_link_libraries(xdp_unit_test PRIVATE bmc_options PkgConfig::LIBBPF GTest::gtest_main)

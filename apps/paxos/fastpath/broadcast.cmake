@@ -12,5 +12,5 @@ add_executable(paxos_broadcast_bpf_test
   fastpath/tests/broadcast_copy_test.cc fastpath/tests/broadcast_pass_test.cc fastpath/tests/broadcast_reach_test.cc)
 target_link_libraries(paxos_broadcast_bpf_test PRIVATE bmc_options paxos_broadcast_program PkgConfig::LIBBPF GTest::gtest_main)
 gtest_discover_tests(paxos_broadcast_bpf_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS bpf TIMEOUT 120)
-add_kernel_test(NAME paxos_broadcast SECONDS 240 COMMAND $<TARGET_FILE:paxos_broadcast_bpf_test>
+add_kernel_test(NAME paxos_broadcast COMMAND $<TARGET_FILE:paxos_broadcast_bpf_test>
   FILES $<TARGET_FILE:paxos_broadcast_bpf_test> ${BMC_IP} MODULES sch_ingress cls_bpf)
