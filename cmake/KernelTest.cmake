@@ -6,8 +6,8 @@
 # slower than outside). The guest has busybox and FILES only, each at its own path with its shared
 # libraries: name every program the command calls, the command itself included, e.g. /usr/sbin/ip,
 # /usr/sbin/tc, /usr/sbin/bpftool, $<TARGET_FILE:...>. MODULES come in addition to veth; clsact wants
-# sch_ingress and cls_bpf. The guest's time limit is for what hangs: on a busy machine the longest take minutes.
-set(KERNEL_TEST_SECONDS 600)
+# sch_ingress and cls_bpf.
+set(KERNEL_TEST_SECONDS 600) # for what hangs: on a busy machine the longest take minutes
 function(add_kernel_test)
   cmake_parse_arguments(TEST "" "NAME" "COMMAND;FILES;MODULES" ${ARGN})
   if(TEST_UNPARSED_ARGUMENTS OR NOT TEST_NAME OR NOT TEST_COMMAND)

@@ -186,7 +186,7 @@ CACHE_ABI_ASSERT(sizeof(struct sketch_block) == 64, "sketch_block is one cache l
 #define SERVER_BOOT_HOLD 1u  /* bytes from before the attach may still be unread; writer: bmcd */
 #define SERVER_DOWN 2u       /* its socket was closed; set by the release program, cleared by bmcd */
 #define SERVER_REFUSED 4u    /* TLS, SASL, auth file...; writer: bmcd */
-#define SERVER_RESTING 8u    /* not worth watching: TCP is not followed, gets are not recorded; writer: bmcd,
+#define SERVER_RESTING 8u    /* not worth watching: none of its packets is looked at; writer: bmcd,
 			      * never without SERVER_BOOT_HOLD, which outlasts it until all of that is executed */
 #define SERVER_FLUSH_UNSEEN 16u /* commands went by unread, and one may have been a flush_all that acts later;
 				 * set by programs and bmcd, cleared by bmcd before it asks memcached */

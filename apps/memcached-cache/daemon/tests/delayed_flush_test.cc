@@ -12,6 +12,7 @@
 #include "apps/memcached-cache/coherence/guard.h"
 #include "apps/memcached-cache/daemon/cache_memory.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
+#include "apps/memcached-cache/daemon/tests/kept_questions.h"
 #include "apps/memcached-cache/daemon/tests/memcached_process.h"
 
 namespace bmc::cache::test {
@@ -114,7 +115,7 @@ class DelayedFlushTest : public testing::Test {
   DelayedFlush::World world() {
     return {[this](MemcachedSession::AnswerHandler handler) {
               if (slot != nullptr) hold_when_asked = load_hold(*slot);
-              questions.push_back(std::move(handler));
+              questions.keep(std::move(handler));
             },
             [this]() -> const ServerClock& { return clock; }, [this] { return slot; },
             [this](std::uint32_t from, std::uint32_t within_s) -> Result<void> {
@@ -124,17 +125,8 @@ class DelayedFlushTest : public testing::Test {
               return {};
             }};
   }
-  void answer(const Result<Answer>& given) {
-    ASSERT_FALSE(questions.empty());
-    const MemcachedSession::AnswerHandler handler = std::move(questions.front());
-    questions.pop_front();
-    handler(given);
-  }
-  void answer(const Stats& settings) {
-    Answer given;
-    given.reply.stats = settings;
-    answer(Result<Answer>(given));
-  }
+  void answer(const Result<Answer>& given) { questions.answer(given); }
+  void answer(const Stats& settings) { questions.answer(Reply{{}, settings}); }
   std::uint32_t hold() { return load_hold(state); }
 
   const std::uint64_t now_s = monotonic_ns() / kSecondNs;
@@ -142,7 +134,7 @@ class DelayedFlushTest : public testing::Test {
   server_state* slot = &state;
   ServerClock clock = clock_at(now_s);
   bool can_schedule = true;
-  std::deque<MemcachedSession::AnswerHandler> questions;
+  KeptQuestions questions;
   std::deque<Scheduled> scheduled;
   std::uint32_t hold_when_asked = 0;
   std::uint32_t hold_when_scheduled = 0;

@@ -6,11 +6,11 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <thread>
 
+#include "apps/memcached-cache/daemon/tests/kept_questions.h"
 #include "apps/memcached-cache/daemon/tests/memcached_process.h"
 
 namespace bmc::cache::test {
@@ -54,23 +54,12 @@ class UnfinishedValuesTest : public testing::Test {
   void ask() {
     values.ask([this] { ended++; });
   }
-  void answer(const Result<Answer>& given) {
-    ASSERT_FALSE(questions.empty());
-    const MemcachedSession::AnswerHandler handler = std::move(questions.front());
-    questions.pop_front();
-    handler(given);
-  }
-  void answer(const Reply& reply) {
-    Answer given;
-    given.reply = reply;
-    answer(Result<Answer>(given));
-  }
 
   std::uint64_t now_ns = 1000 * UnfinishedValues::kPauseFirstNs;
-  std::deque<MemcachedSession::AnswerHandler> questions;
+  KeptQuestions questions;
   int ended = 0;
   UnfinishedValues values{
-      {[this](MemcachedSession::AnswerHandler handler) { questions.push_back(std::move(handler)); },
+      {[this](MemcachedSession::AnswerHandler handler) { questions.keep(std::move(handler)); },
        [] { return std::size_t{1}; }, [this] { return now_ns; }}};
 };
 
@@ -79,7 +68,7 @@ TEST_F(UnfinishedValuesTest, OneQuestionAtATime_AndNoneIsTheEnd) {
   ask();
   ASSERT_EQ(questions.size(), 1u);
   EXPECT_EQ(ended, 0);
-  answer(two_workers("conn_read", "conn_read"));
+  questions.answer(two_workers("conn_read", "conn_read"));
   EXPECT_EQ(ended, 1);
   ask();
   EXPECT_EQ(questions.size(), 1u) << "the next boot's";
@@ -90,7 +79,7 @@ TEST_F(UnfinishedValuesTest, AnUnfinishedOneIsAskedForAgain_EverMoreSeldom) {
        pause *= 2) {
     ask();
     ASSERT_EQ(questions.size(), 1u);
-    answer(two_workers("conn_read", "conn_nread"));
+    questions.answer(two_workers("conn_read", "conn_nread"));
     now_ns += std::min(pause, UnfinishedValues::kPauseMostNs) - 1;
     ask();
     EXPECT_TRUE(questions.empty());
@@ -98,7 +87,7 @@ TEST_F(UnfinishedValuesTest, AnUnfinishedOneIsAskedForAgain_EverMoreSeldom) {
   }
   EXPECT_EQ(ended, 0);
   ask();
-  answer(two_workers("conn_read", "conn_read"));
+  questions.answer(two_workers("conn_read", "conn_read"));
   EXPECT_EQ(ended, 1);
 }
 
@@ -106,7 +95,7 @@ TEST_F(UnfinishedValuesTest, AnAnswerOfNoUseEndsNothing) {
   for (const Result<Answer>& useless :
        {Result<Answer>(Error{ECONNRESET, "gone"}), Result<Answer>(Answer{Reply{"ERROR", {}}, 0, 0})}) {
     ask();
-    answer(useless);
+    questions.answer(useless);
     EXPECT_EQ(ended, 0);
     now_ns += UnfinishedValues::kPauseMostNs;
   }
@@ -119,9 +108,9 @@ TEST_F(UnfinishedValuesTest, WhatIsForgottenCountsNoMore) {
   values.forget();
   ask();
   ASSERT_EQ(questions.size(), 2u) << "at once";
-  answer(two_workers("conn_read", "conn_read"));
+  questions.answer(two_workers("conn_read", "conn_read"));
   EXPECT_EQ(ended, 0) << "it was asked before the barrier of now";
-  answer(two_workers("conn_read", "conn_read"));
+  questions.answer(two_workers("conn_read", "conn_read"));
   EXPECT_EQ(ended, 1);
 }
 
