@@ -68,44 +68,51 @@ void Reader::fill_window() {
     if (!send_one()) return;
 }
 
-uint16_t Reader::choose_id() {
-  if (plan_.ids == RequestIds::kReused) return static_cast<uint16_t>(1 + random_.below(kReusedIds));
+std::optional<uint16_t> Reader::choose_id() {
+  if (plan_.ids == RequestIds::kReused) {
+    const auto first = random_.below(kReusedIds);
+    for (uint16_t i = 0; i < kReusedIds; ++i) {
+      const auto id = static_cast<uint16_t>(1 + (first + i) % kReusedIds);
+      if (!awaited_.blurred(id)) return id;
+    }
+    return std::nullopt;
+  }
   uint16_t id = udp_.next_id();
-  while (outstanding_.contains(id)) id = udp_.next_id();
+  while (awaited_.expects(id)) id = udp_.next_id();
   return id;
 }
 
-Reader::Asked Reader::choose_key() {
+Asked Reader::choose_key() {
   Asked asked;
   asked.counter = random_.chance(0.1);
   if (asked.counter) {
     asked.key = random_.below(board_.counter_count());
+    asked.name = board_.counter(asked.key).name;
     asked.floor = board_.counter(asked.key).oracle.before_read();
   } else {
     asked.key = random_.below(board_.key_count());
+    asked.name = board_.key(asked.key).name;
     asked.bound = board_.key(asked.key).oracle.before_read(board_.clocks_reliable());
   }
   return asked;
 }
 
-const std::string& Reader::name_of(const Asked& asked) const {
-  return asked.counter ? board_.counter(asked.key).name : board_.key(asked.key).name;
-}
-
 bool Reader::send_one() {
+  const auto id = choose_id();
+  if (!id) return false;
   Request request;
   const bool many = plan_.ids == RequestIds::kUnique && random_.chance(plan_.multiget);
   for (uint64_t keys = many ? 2 + random_.below(5) : 1; keys > 0; --keys) {
     Asked asked = choose_key();
-    const auto same = [&](const Asked& other) { return name_of(other) == name_of(asked); };
-    if (std::none_of(request.asked.begin(), request.asked.end(), same)) request.asked.push_back(asked);
+    const auto same = [&](const Asked& other) { return other.name == asked.name; };
+    if (std::none_of(request.asked.begin(), request.asked.end(), same))
+      request.asked.push_back(std::move(asked));
   }
   std::string text = "get";
-  for (const auto& asked : request.asked) text += " " + name_of(asked);
-  const uint16_t id = choose_id();
+  for (const auto& asked : request.asked) text += " " + asked.name;
   request.sent_ns = lab::now_ns();
-  if (!udp_.send(id, text + "\r\n")) return false;
-  outstanding_[id].push_back(std::move(request));
+  if (!udp_.send(*id, text + "\r\n")) return false;
+  awaited_.add(*id, std::move(request));
   ++in_window_;
   ++board_.statistics.reads_sent;
   if (many) ++board_.statistics.multigets;
@@ -121,7 +128,7 @@ void Reader::take(const lab::Datagram& datagram) {
                      std::to_string(datagram.reserved) + " for " + printable(datagram.payload));
     return;
   }
-  if (!outstanding_.contains(datagram.id)) {
+  if (!awaited_.expects(datagram.id)) {
     ++board_.statistics.late_replies;
     return;
   }
@@ -148,47 +155,29 @@ Verdict Reader::judge(const Asked& asked, std::string_view data) {
   return version ? key.oracle.check_value(asked.bound, *version) : Verdict::kFuture;
 }
 
-/// The request this value may answer. With reused ids several can be meant: the one with the highest bound
-/// that it satisfies, so that what remains is the more permissive. Null: no such key was asked for under this
-/// id.
-Reader::Asked* Reader::match(uint16_t id, std::string_view key, std::string_view data) {
-  Asked* best = nullptr;
-  for (auto& request : outstanding_[id]) {
-    for (auto& asked : request.asked) {
-      if (asked.answered || name_of(asked) != key) continue;
-      if (best == nullptr || judge(asked, data) == Verdict::kGood) best = &asked;
-    }
-  }
-  return best;
-}
-
 void Reader::take_value(uint16_t id, std::string_view key, std::string_view data) {
-  Asked* asked = match(id, key, data);
+  const auto good = [&](const Asked& asked) { return judge(asked, data) == Verdict::kGood; };
+  const Asked* asked = awaited_.take_value(id, key, good);
   if (asked == nullptr) {
     // A duplicate of an answered request is the network's doing; a key never asked for is not.
-    for (const auto& request : outstanding_[id])
-      for (const auto& other : request.asked)
-        if (name_of(other) == key) return;
-    if (plan_.ids == RequestIds::kUnique) report("a key that was not asked for", id, nullptr, data);
+    if (!awaited_.asked_for(id, key)) report("a key that was not asked for", id, nullptr, data);
     return;
   }
   ++board_.statistics.values_checked;
-  asked->answered = true;
   const Verdict verdict = judge(*asked, data);
   if (verdict != Verdict::kGood) report(to_string(verdict), id, asked, data);
 }
 
 void Reader::take_end(uint16_t id, bool had_values) {
-  auto& requests = outstanding_[id];
-  // A value was matched to one of them; a miss is taken for the newest, which leaves the more permissive
-  // ones.
-  auto done = requests.end() - 1;
-  for (auto request = requests.begin(); had_values && request != requests.end(); ++request)
-    if (std::any_of(request->asked.begin(), request->asked.end(), [](const Asked& a) { return a.answered; }))
-      done = request;
-  const bool single = done->asked.size() == 1;
-  const bool certain = requests.size() == 1 && (single || had_values) && plan_.in_order;
-  for (const auto& asked : done->asked) {
+  const auto [known, request] = awaited_.take_end(id, had_values);
+  if (!known || !request.lost) --in_window_;
+  if (!known) {
+    ++board_.statistics.misses_unchecked;
+    return;
+  }
+  // Another datagram with values may have been overtaken by this one.
+  const bool certain = (request.asked.size() == 1 || had_values) && plan_.in_order;
+  for (const auto& asked : request.asked) {
     if (asked.answered || asked.counter) continue;
     if (!certain) {
       ++board_.statistics.misses_unchecked;
@@ -198,30 +187,24 @@ void Reader::take_end(uint16_t id, bool had_values) {
     if (board_.key(asked.key).oracle.check_absent(asked.bound) != Verdict::kGood)
       report(to_string(Verdict::kLost), id, &asked, "END");
   }
-  if (!done->lost) --in_window_;
-  requests.erase(done);
-  if (requests.empty()) outstanding_.erase(id);
 }
 
 /// Gives up waiting for lost requests, but remembers them: their replies may still come.
 void Reader::forget_old() {
   looked_ns_ = lab::now_ns();
   bool lost_any = false;
-  for (auto item = outstanding_.begin(); item != outstanding_.end();) {
-    auto& requests = item->second;
-    while (!requests.empty() && looked_ns_ - requests.front().sent_ns > kForgottenAfter) requests.pop_front();
-    for (auto& request : requests) {
-      if (request.lost || looked_ns_ - request.sent_ns < kLostAfter) continue;
+  awaited_.visit([&](Request& request) {
+    if (!request.lost && looked_ns_ - request.sent_ns >= kLostAfter) {
       request.lost = lost_any = true;
       --in_window_;
       ++board_.statistics.reads_lost;
     }
-    item = requests.empty() ? outstanding_.erase(item) : std::next(item);
-  }
+    return looked_ns_ - request.sent_ns > kForgottenAfter;
+  });
   if (!lost_any || plan_.ids == RequestIds::kUnique) return;
   // Under reused ids a lost request would make every later check weaker: start from a fresh port.
   udp_ = lab::UdpClient(*plan_.netns, plan_.server);
-  outstanding_.clear();
+  awaited_.clear();
   in_window_ = 0;
 }
 
@@ -229,11 +212,11 @@ void Reader::report(const std::string& what, uint16_t id, const Asked* asked, st
   std::string text = plan_.name + ": " + what + ": request id " + std::to_string(id) + " from " +
                      udp_.local().text() + ", got \"" + printable(data) + "\"";
   if (asked != nullptr) {
-    text += ", asked for " + name_of(*asked);
+    text += ", asked for " + asked->name;
     if (asked->counter) {
       text += ", at least " + std::to_string(asked->floor);
     } else {
-      const auto version = read_version(name_of(*asked), data);
+      const auto version = read_version(asked->name, data);
       text += ", version " + (version ? std::to_string(*version) : "unreadable") + ", at least " +
               std::to_string(asked->bound.floor) + ", present since " + std::to_string(asked->bound.present) +
               "\n  " + board_.key(asked->key).oracle.history();

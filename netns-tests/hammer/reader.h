@@ -4,13 +4,11 @@
 #ifndef BMC_NETNS_TESTS_HAMMER_READER_H
 #define BMC_NETNS_TESTS_HAMMER_READER_H
 
-#include <deque>
-#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
 
+#include "netns-tests/hammer/awaited.h"
 #include "netns-tests/hammer/board.h"
 #include "netns-tests/lib/lab.h"
 #include "netns-tests/lib/random.h"
@@ -41,31 +39,16 @@ class Reader {
   void run();
 
  private:
-  /// One key of one request, and what may be answered.
-  struct Asked {
-    size_t key = 0;  ///< index of the key, or of the counter
-    bool counter = false;
-    ReadBound bound;     ///< of a key
-    uint64_t floor = 0;  ///< of a counter
-    bool answered = false;
-  };
-  struct Request {
-    std::vector<Asked> asked;
-    int64_t sent_ns = 0;
-    bool lost = false;
-  };
-
   void fill_window();
   bool send_one();
-  uint16_t choose_id();
+  /// Nothing: an answer must come first.
+  std::optional<uint16_t> choose_id();
   Asked choose_key();
-  const std::string& name_of(const Asked& asked) const;
   void take(const lab::Datagram& datagram);
   /// One VALUE of a reply; `key` as the reply names it.
   void take_value(uint16_t id, std::string_view key, std::string_view data);
   void take_end(uint16_t id, bool had_values);
   Verdict judge(const Asked& asked, std::string_view data);
-  Asked* match(uint16_t id, std::string_view key, std::string_view data);
   void forget_old();
   void report(const std::string& what, uint16_t id, const Asked* asked, std::string_view data);
 
@@ -73,7 +56,7 @@ class Reader {
   Board& board_;
   lab::Random random_;
   lab::UdpClient udp_;
-  std::unordered_map<uint16_t, std::deque<Request>> outstanding_;
+  Awaited awaited_;
   unsigned in_window_ = 0;
   int64_t looked_ns_ = 0;
 };
