@@ -57,7 +57,18 @@ static __always_inline __u8 passed_tick(const struct fill *fill, __u32 deadline)
 {
 	if (deadline == CACHE_DEADLINE_UNKNOWN)
 		return (__u8)(fill->now_ns >> TTL_ASK_SHIFT);
-	return cache_keepalive_tick(fill->now_ns, fill->value.key_hash, fill->control->keepalive_shift);
+	return cache_keepalive_tick(fill->now_ns, fill->control->keepalive_shift);
+}
+
+/* The same for an entry that is new. Once bmcd knows the deadline it makes it the second kind (apply_deadline()). */
+static __always_inline __u8 first_passed(const struct fill *fill)
+{
+	const struct cache_control *config = fill->control;
+
+	if (fill->deadline == CACHE_DEADLINE_UNKNOWN)
+		return passed_tick(fill, fill->deadline);
+	return cache_keepalive_start(fill->now_ns, fill->value.key_hash, config->keepalive_shift,
+				     config->keepalive_ticks);
 }
 
 /* Writes the entry to its place. Returns 0 if the packet cannot be read. */
@@ -89,7 +100,7 @@ static __always_inline int write_entry(struct __sk_buff *skb, const struct fill 
 static __always_inline enum cache_counter publish(struct fill *fill, struct bucket *bucket,
 						  const struct bucket_slot *slot, __u64 way)
 {
-	bucket->passed[slot_way(slot)] = passed_tick(fill, fill->deadline);
+	bucket->passed[slot_way(slot)] = first_passed(fill);
 	if (!way_publish(bucket, slot, way | WAY_PENDING))
 		return CACHE_FILL_CONTENDED;
 	if (!is_current(fill)) {

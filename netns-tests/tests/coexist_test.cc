@@ -175,6 +175,15 @@ class KeepAliveTest : public Accelerated {
   }
 };
 
+// bmcd has just been told of it by memcached: nothing needs to be shown so soon.
+TEST_F(KeepAliveTest, AnItemWhoseExpiryWasAskedForIsServedAtOnce) {
+  start_memcached();
+  store("old", "value");
+  start_bmcd({.extra = {"--revalidate-after", "100h"}});
+  ASSERT_TRUE(becomes_served("old", "value"));
+  EXPECT_EQ(bmcd_->packets("xdp", "pass", "keepalive"), 0);
+}
+
 TEST_F(KeepAliveTest, AHotItemServedByTheKernelIsNotEvicted) {
   start_small("200ms");
   const double hits = bmcd_->hits();

@@ -16,15 +16,12 @@ static __always_inline __u16 end_sum(void)
 	return checksum_fold(checksum_add(0, (__u64)END_LAST << 32 | END_WORD));
 }
 
-/* The one request per revalidate_after that memcached sees of a hot entry. 8 bits of tick: an entry
- * left alone for exactly 256 of them misses one. */
-static __always_inline int is_keepalive_due(const struct cache_control *config, __u64 coarse_ns, __u64 key_hash,
-					    __u8 *passed)
+/* The one request per revalidate_after that memcached sees of a hot entry. */
+static __always_inline int is_keepalive_due(const struct cache_control *config, __u64 coarse_ns, __u8 *passed)
 {
-	__u32 shift = config->keepalive_shift;
-	__u8 tick = cache_keepalive_tick(coarse_ns, key_hash, shift);
+	__u8 tick = cache_keepalive_tick(coarse_ns, config->keepalive_shift);
 
-	if (!shift || *passed == tick)
+	if (!cache_keepalive_due(tick, *passed, config->keepalive_ticks))
 		return 0;
 	*passed = tick;
 	return 1;
@@ -57,8 +54,7 @@ static __always_inline enum cache_counter look_up(const struct request *request,
 	out = cache_lookup(&request->world, config, request->server, &request->scratch->key, hit);
 	if (out)
 		return out;
-	return may_answer(config, is_keepalive_due(config, now, request->scratch->key.hash, hit->passed),
-			  request->packet.remote_be, now);
+	return may_answer(config, is_keepalive_due(config, now, hit->passed), request->packet.remote_be, now);
 }
 
 #define REPLY_OFFSET_MASK 2047u /* OFFSET_MASK + CACHE_REPLY_MAX, rounded up */

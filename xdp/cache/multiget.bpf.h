@@ -83,8 +83,9 @@ static __always_inline enum cache_counter add_part(struct scratch *scratch, cons
 	part->generation = hit.generation;
 	part->text_bytes = hit.text_bytes;
 	part->text_sum = hit.text_sum;
+	part->bucket = cache_bucket_index(scratch->key.hash, config->bucket_count);
 	scratch->many.parts = index + 1;
-	scratch->many.keepalive_due |= (__u32)is_keepalive_due(config, world.coarse_ns, scratch->key.hash, hit.passed);
+	scratch->many.keepalive_due |= (__u32)is_keepalive_due(config, world.coarse_ns, hit.passed);
 	scratch->many.reply.payload_bytes += hit.text_bytes;
 	return scratch->many.reply.payload_bytes > CACHE_REPLY_MAX ? CACHE_PASS_TOO_LARGE : STEP_ON;
 }
@@ -214,6 +215,37 @@ static __always_inline enum cache_counter send_parts(struct xdp_md *ctx, struct 
 	return rewrite_headers(frame_of(ctx), &many->reply) ? STEP_ON : CACHE_PASS_NO_ROOM;
 }
 
+/* memcached is about to be shown the key of one part, due or not. */
+__noinline int cache_pass_part(__u32 index)
+{
+	const struct cache_control *config = cache_control_get();
+	struct scratch *scratch = scratch_get();
+	struct lookup_world world = {};
+	const struct part *part;
+	struct bucket *bucket;
+	__u32 i;
+
+	if (!scratch || !config)
+		return 0;
+	part = &scratch->many.part[index & (CACHE_MULTIGET_MAX - 1)];
+	bucket = world_bucket(&world, part->bucket);
+	if (!bucket)
+		return 0;
+	for (i = 0; i < CACHE_BUCKET_WAYS; i++)
+		if (shared_load(&bucket->way[i]) == part->way)
+			bucket->passed[i] = cache_keepalive_tick(scratch->many.coarse_ns, config->keepalive_shift);
+	return 0;
+}
+
+/* Else ten keys would be ten reasons a period to pass a get of ten. */
+static __always_inline void pass_parts(const struct scratch *scratch)
+{
+	__u32 i;
+
+	for (i = 0; i < CACHE_MULTIGET_MAX && i < scratch->many.parts; i++)
+		cache_pass_part(i);
+}
+
 /* All of it. The facts are in scratch->many. */
 __noinline int cache_answer_many(struct xdp_md *ctx)
 {
@@ -227,6 +259,8 @@ __noinline int cache_answer_many(struct xdp_md *ctx)
 	out = out ?: find_parts(scratch, config);
 	out = out ?: may_answer(config, scratch->many.keepalive_due != 0, scratch->many.source.addr_be,
 				scratch->many.coarse_ns);
+	if (out == CACHE_PASS_KEEPALIVE)
+		pass_parts(scratch);
 	return out ?: send_parts(ctx, scratch);
 }
 

@@ -48,8 +48,9 @@ struct part {
 	__u64 way;        /* tells where the text is */
 	__u64 generation; /* of its segment */
 	__u32 text_bytes;
+	__u32 bucket;     /* where the way is */
 	__u16 text_sum;
-	__u16 reserved;
+	__u16 reserved[3];
 };
 
 /* Facts of a get of several keys; filled by request.bpf.h, used by multiget.bpf.h. */

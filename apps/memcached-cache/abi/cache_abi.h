@@ -18,7 +18,7 @@
 #endif
 
 /* Raised with every change of a layout below; pinned maps of another version are not adopted. */
-#define CACHE_ABI_VERSION 5u
+#define CACHE_ABI_VERSION 6u
 
 /* ---- Limits: each once, with its sum ---------------------------------------------------- */
 
@@ -121,7 +121,7 @@ CACHE_ABI_ASSERT(sizeof(struct entry) == 16, "entry");
  * segment generation. */
 struct bucket {
 	__u64 way[CACHE_BUCKET_WAYS];
-	__u8 passed[CACHE_BUCKET_WAYS]; /* tick of the last keep-alive pass; XDP, races harmless */
+	__u8 passed[CACHE_BUCKET_WAYS]; /* tick of the last keep-alive, see cache_keepalive_due(); races harmless */
 	__u8 hand;                      /* next victim; fill, races harmless */
 };
 CACHE_ABI_ASSERT(sizeof(struct bucket) == 64, "bucket is one cache line");
@@ -247,7 +247,8 @@ struct cache_control {
 	__u32 guard_mask;        /* guards - 1 */
 	__u32 lease_mask;        /* leases - 1 */
 	__u32 address_seed;
-	__u32 keepalive_shift;   /* revalidate_after = 2^shift ns, the tick of bucket.passed; 0: off */
+	__u16 keepalive_shift;   /* a tick of bucket.passed is 2^shift ns */
+	__u16 keepalive_ticks;   /* revalidate_after, or longer, in ticks, 2^7 at most; 0: off */
 	__u32 sample_one_of;     /* one get of so many is counted in the sketch; 0: none */
 	__u32 admit_from;        /* a key is stored from this count in the sketch on; 0: every key */
 	__u32 rate_limit_pps;    /* replies a second to one source; 0: no limit */

@@ -35,13 +35,26 @@ static inline __u32 cache_bucket_index(__u64 hash, __u32 bucket_count)
 static inline __u64 cache_tag(__u64 hash) { return hash >> 54; }
 
 /*
- * The tick of a key's keep-alive, 2^shift ns long. It begins at a moment of the key's own: else all of the cache
- * would be due at once, and memcached would get all requests of that moment.
+ * Keep-alive: memcached is shown one get of a hot entry each `ticks` (keepalive_ticks, 0: none). What it was last shown
+ * is kept in 8 bits of ticks: after 256 of them without a get one keep-alive may be missed. A clock that lags
+ * a tick behind (XDP reads the coarse one) makes nothing due.
  */
-static inline __u8 cache_keepalive_tick(__u64 now_ns, __u64 key_hash, __u32 shift)
+static inline __u8 cache_keepalive_tick(__u64 now_ns, __u32 shift) { return (__u8)(now_ns >> (shift & 63)); }
+
+static inline int cache_keepalive_due(__u8 tick, __u8 passed, __u32 ticks)
 {
-	shift &= 63;
-	return (__u8)((now_ns + (key_hash & ((1ull << shift) - 1))) >> shift);
+	return ticks != 0 && (__u8)(tick - passed + 1) > ticks;
+}
+
+/*
+ * For an entry that is new: an age of the key's own, as if memcached had been shown it one tick ago or more. Else
+ * what was stored in one moment would be due in one, and memcached would get all its requests.
+ */
+static inline __u8 cache_keepalive_start(__u64 now_ns, __u64 key_hash, __u32 shift, __u32 ticks)
+{
+	__u32 age = (__u32)((key_hash & 0xffff) * ticks >> 16);
+
+	return (__u8)(cache_keepalive_tick(now_ns, shift) - age);
 }
 
 /* Slot of an address in cache_control.address (a power of two of slots). */

@@ -239,7 +239,7 @@ COHERENCE_FUNCTION int stage_publish(const struct pending *entry, const struct s
 	struct guard *guard;
 	__u32 index = 0;
 	__u64 at;
-	__u8 tick;
+	__u8 passed;
 
 	head = bpf_map_lookup_elem(&log_head, &index);
 	if (!entry || !server || !config || !head)
@@ -251,12 +251,13 @@ COHERENCE_FUNCTION int stage_publish(const struct pending *entry, const struct s
 		return CACHE_PUBLISH_MOVED;
 	if (!way_alive(&world, entry->staged))
 		return CACHE_PUBLISH_RECYCLED;
-	tick = cache_keepalive_tick(bpf_ktime_get_ns(), entry->key_hash, config->keepalive_shift);
+	passed = cache_keepalive_start(bpf_ktime_get_ns(), entry->key_hash, config->keepalive_shift,
+				       config->keepalive_ticks);
 	at = bucket_room(&world, bucket, shared_load_u32(&head->current), config->segment_count);
 	asm volatile("" : "+r"(at)); /* a copy is compared: the verifier is to see the bound of all 64 bits */
 	if (at >= CACHE_BUCKET_WAYS)
 		return CACHE_PUBLISH_CONTENDED;
-	bucket->passed[at] = tick;
+	bucket->passed[at] = passed;
 	return stage_settle(entry, server, guard, &bucket->way[at]);
 }
 

@@ -20,6 +20,7 @@
 #include "apps/memcached-cache/daemon/counters.h"
 #include "apps/memcached-cache/daemon/events.h"
 #include "apps/memcached-cache/daemon/hot_keys.h"
+#include "apps/memcached-cache/daemon/keepalive_pace.h"
 #include "apps/memcached-cache/daemon/loader.h"
 #include "apps/memcached-cache/daemon/lost_log.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
@@ -259,6 +260,7 @@ class CacheApp::Running {
     last_ = counters;
     watched_ns_ = now;
     rest_or_wake(now, counters);
+    pace_keepalives(now);
     mismatches_.push_back(counters[CACHE_COMPARE_MISMATCH]);
     if (mismatches_.size() > 60) mismatches_.pop_front();
     const std::uint64_t within_minute = mismatches_.back() - mismatches_.front();
@@ -287,6 +289,9 @@ class CacheApp::Running {
     seen.misses = counters.misses();
     seen.replies = counters[CACHE_RELEASE_REPLY];
     seen.asks = counters[CACHE_PASS_RESTING];
+    seen.fills = counters[CACHE_FILL_OK];
+    seen.recycled = observe(loader_.memory().log_head[0].recycled);
+    seen.segments = loader_.memory().segments.size();
     // Who switched it off for a while wants to find it as it was.
     seen.serves =
         any(Server::Phase::kServing) && observe(loader_.memory().control().mode) != CACHE_MODE_BYPASS;
@@ -302,6 +307,14 @@ class CacheApp::Running {
       case RestPolicy::Verdict::kAsBefore:
         return;
     }
+  }
+
+  void pace_keepalives(std::uint64_t now) {
+    std::vector<const Stats*> served;
+    for (const auto& server : servers_->servers())
+      if (server->phase == Server::Phase::kServing) served.push_back(&server->link->stats());
+    keepalive_pace_.step(now, served);
+    publish(loader_.memory().control().keepalive_ticks, keepalive_pace_.ticks());
   }
 
   const AppContext& context_;
@@ -320,6 +333,7 @@ class CacheApp::Running {
   std::optional<LostLog> lost_log_;
 
   RestPolicy rest_policy_{static_cast<std::uint64_t>(context_.config.rest_after.count())};
+  KeepalivePace keepalive_pace_{context_.config.revalidate_after};
   CounterSnapshot last_;
   std::uint64_t watched_ns_ = 0;
   std::uint64_t rate_hits_ = 0;

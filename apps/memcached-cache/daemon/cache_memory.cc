@@ -78,6 +78,17 @@ std::uint64_t CacheMemory::current_stamp(std::uint32_t server, std::uint64_t key
   return guard_stamp(observe(guard.word), observe(servers[server].global));
 }
 
+void CacheMemory::begin_keepalive(std::uint64_t key_hash, std::uint64_t way) {
+  const cache_control& config = control();
+  bucket& place = buckets[cache_bucket_index(key_hash, config.bucket_count)];
+  for (std::size_t i = 0; i < CACHE_BUCKET_WAYS; i++)
+    if (observe(place.way[i]) == way)
+      __atomic_store_n(
+          &place.passed[i],
+          cache_keepalive_start(monotonic_ns(), key_hash, config.keepalive_shift, config.keepalive_ticks),
+          __ATOMIC_RELAXED);
+}
+
 std::uint32_t raise_hold(server_state& server, std::uint32_t bits) {
   return __atomic_fetch_or(&server.hold, bits, __ATOMIC_SEQ_CST);
 }

@@ -51,6 +51,8 @@ struct CacheMemory {
 
   // The stamp of a lease of this key granted now.
   std::uint64_t current_stamp(std::uint32_t server, std::uint64_t key_hash);
+  // The entry at `way`, if it is still there, counts as just shown to memcached.
+  void begin_keepalive(std::uint64_t key_hash, std::uint64_t way);
 };
 
 // SERVER_* bits of server_state.hold; returns what was set before.

@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <bit>
 #include <utility>
 
 #include "apps/memcached-cache/coherence/connection_abi.h"
+#include "apps/memcached-cache/daemon/keepalive_pace.h"
 #include "apps/memcached-cache/daemon/monotonic_time.h"
 #include "apps/memcached-cache/daemon/serving_plan.h"
 #include "apps/memcached-cache/store/lookup_source.h"
@@ -52,12 +52,6 @@ Result<void> resize(bpf_map* map, std::uint32_t entries) {
   if (const int failed = bpf_map__set_max_entries(map, entries); failed != 0)
     return errno_error(std::string("cannot set the size of map ") + bpf_map__name(map), failed);
   return {};
-}
-
-// The tick of the keep-alive: the largest power of two of nanoseconds that is not longer than asked.
-std::uint32_t keepalive_shift(std::chrono::nanoseconds after) {
-  if (after.count() <= 0) return 0;
-  return static_cast<std::uint32_t>(std::bit_width(static_cast<std::uint64_t>(after.count())) - 1);
 }
 
 }  // namespace
@@ -131,7 +125,9 @@ Result<void> Loader::prepare(bool adopted) {
   publish(control.sample_keys_one_of, 0);
   publish(control.admit_from, 0);
   control.lease_mask = bpf_map__max_entries(bpf_object__find_map_by_name(objects_->host->obj, "leases")) - 1;
-  control.keepalive_shift = keepalive_shift(config_.revalidate_after);
+  const KeepalivePace pace(config_.revalidate_after);
+  control.keepalive_shift = pace.shift();
+  publish(control.keepalive_ticks, pace.ticks());
   control.netns_cookie = objects_->host->rodata->use_netns_cookie ? netns_cookie() : 0;
   control.rate_limit_pps = config_.rate_limit_pps;
   control.allow_list = config_.allow.empty() ? 0 : 1;

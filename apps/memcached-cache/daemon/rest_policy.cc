@@ -18,7 +18,7 @@ RestPolicy::Verdict RestPolicy::judge(const Seen& seen) {
   const std::uint64_t window = rested_ ? std::min(window_ns_, kTrialNs) : window_ns_;
   // The window is one in which there could be hits: it begins when the server is served.
   if (!seen.serves || !last_.serves) {
-    begun_ = seen;
+    begun_ = served_ = seen;
     return Verdict::kAsBefore;
   }
   if (seen.now_ns - begun_.now_ns < window) return Verdict::kAsBefore;
@@ -26,14 +26,20 @@ RestPolicy::Verdict RestPolicy::judge(const Seen& seen) {
   const std::uint64_t misses = seen.misses - begun_.misses;
   const std::uint64_t requests = hits + misses + seen.replies - begun_.replies;
   const std::uint64_t seconds = std::max<std::uint64_t>((seen.now_ns - begun_.now_ns) / kSecondNs, 1);
+  const bool filling = is_filling(seen, requests);
   begun_ = seen;
-  if (requests >= kRequestsPerSecond * seconds && hits * kWorth < requests)
+  if (requests >= kRequestsPerSecond * seconds && hits * kWorth < requests && !filling)
     return rest(seen, misses >= kAsksPerSecond * seconds);
   if (hits * kWorth >= requests && hits != 0) {
     rested_ = false;
     next_pause_ = kPauseFirstNs;
   }
   return Verdict::kAsBefore;
+}
+
+bool RestPolicy::is_filling(const Seen& seen, std::uint64_t requests) const {
+  const bool has_room = seen.recycled - served_.recycled < seen.segments;
+  return has_room && (seen.fills - begun_.fills) * kWorth >= requests;
 }
 
 RestPolicy::Verdict RestPolicy::rest(const Seen& seen, bool were_asks) {

@@ -451,6 +451,8 @@ bool ServerTable::apply_deadline(const Server& server, const TtlTarget& target, 
     deadline = std::min(deadline, static_cast<std::uint32_t>(target.seen_ns >> CACHE_DEADLINE_SHIFT) + cap);
   if (const std::uint32_t flush = observe(state.flush_from); flush != 0) deadline = std::min(deadline, flush);
   if (parts_.memory.current_stamp(*server.slot, target.key_hash) != target.stamp) return false;
+  // Else the first hit would be a keep-alive: until now its tick was that of the question.
+  parts_.memory.begin_keepalive(target.key_hash, target.way);
   // A write that arrives from here on empties the way: the deadline is then of an entry that nobody finds.
   return set_entry_deadline(parts_.memory.store(), target.way, deadline);
 }

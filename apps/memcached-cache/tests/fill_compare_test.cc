@@ -2,6 +2,7 @@
 // Replies to a key that is stored already: comparison, renewal, replacement.
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 #include <thread>
 
@@ -112,14 +113,31 @@ TEST_F(FillCompareTest, ASecondEntryOfTheKeyIsRemoved) {
 
 // ---- What a comparison does for the entry ------------------------------------------------------
 
+// A tick is 18 minutes.
+constexpr std::uint16_t kShift = 40, kTicks = 14;
+
 TEST_F(FillCompareTest, RefreshesTheKeepAlive) {
-  store().control().keepalive_shift = 40;  // 18 minutes
+  store().control().keepalive_shift = kShift;
+  store().control().keepalive_ticks = kTicks;
   ASSERT_EQ(fill_for_ever("key", "data"), one(CACHE_FILL_OK));
-  const auto tick = cache_keepalive_tick(monotonic_ns(), store().hash("key"), 40);
-  EXPECT_EQ(passed("key"), tick);
-  passed("key") = static_cast<std::uint8_t>(tick + 9);
+  passed("key") = static_cast<std::uint8_t>(passed("key") + 90);
   EXPECT_EQ(fill("key", "data"), one(CACHE_COMPARE_EQUAL));
-  EXPECT_EQ(passed("key"), cache_keepalive_tick(monotonic_ns(), store().hash("key"), 40));
+  EXPECT_EQ(passed("key"), cache_keepalive_tick(monotonic_ns(), kShift));
+}
+
+// What is stored in one moment is not due in one: any age below the period, some of each.
+TEST_F(FillCompareTest, NewEntriesHaveAgesOfTheirOwn) {
+  store().control().keepalive_shift = kShift;
+  store().control().keepalive_ticks = kTicks;
+  std::set<int> ages;
+  for (int i = 0; i < 200; i++) {
+    const std::string key = "key" + std::to_string(i);
+    ASSERT_EQ(fill_for_ever(key, "data"), one(CACHE_FILL_OK));
+    const auto age = static_cast<std::uint8_t>(cache_keepalive_tick(monotonic_ns(), kShift) - passed(key));
+    ASSERT_LT(age, kTicks);
+    ages.insert(age);
+  }
+  EXPECT_EQ(ages.size(), kTicks);
 }
 
 // bmcd's answer may have been lost: a later get asks again, but not every one.

@@ -126,6 +126,7 @@ void XdpCounters::add_store_changes(std::map<cache_counter, Reach>& table) {
   table[CACHE_PASS_KEEPALIVE] = [this] {
     return after([this] {
       control().keepalive_shift = 42;
+      control().keepalive_ticks = 1;
       placed_.bucket->passed[placed_.way] = static_cast<std::uint8_t>((monotonic_ns() >> 42) - 1);
     });
   };

@@ -217,39 +217,61 @@ TEST_F(XdpFreshness, PassesWhenBmcdIsGone) {
 }
 
 // The tick is an hour and more: it does not change while the test runs, but once in a lifetime.
-TEST_F(XdpFreshness, KeepAlivePassesOneRequestPerTick) {
-  constexpr std::uint32_t kShift = 42;
+constexpr std::uint16_t kShift = 42, kTicks = 14;
+
+TEST_F(XdpFreshness, KeepAlivePassesOneRequestPerPeriod) {
   control().keepalive_shift = kShift;
-  const auto tick = cache_keepalive_tick(monotonic_ns(), placed_.hash, kShift);
+  control().keepalive_ticks = kTicks;
+  const auto tick = cache_keepalive_tick(monotonic_ns(), kShift);
+  const auto ago = [tick](int ticks) { return static_cast<std::uint8_t>(tick - ticks); };
   auto& passed = placed_.bucket->passed[placed_.way];
-  passed = static_cast<std::uint8_t>(tick - 1);
+  passed = ago(kTicks);
   expect_not_served(CACHE_PASS_KEEPALIVE);
   EXPECT_EQ(passed, tick);
   expect_served();
   expect_served();
-  passed = static_cast<std::uint8_t>(tick + 1);
-  expect_not_served(CACHE_PASS_KEEPALIVE);
-  passed = static_cast<std::uint8_t>(tick - 1);
-  control().keepalive_shift = 0;
+  passed = ago(kTicks - 1);
   expect_served();
-  EXPECT_EQ(passed, static_cast<std::uint8_t>(tick - 1));
+  EXPECT_EQ(passed, ago(kTicks - 1)) << "a hit that is answered is none that memcached has seen";
+  passed = ago(254);
+  expect_not_served(CACHE_PASS_KEEPALIVE);
+  passed = ago(-1);  // written by a program whose clock does not lag
+  expect_served();
+  passed = ago(kTicks);
+  control().keepalive_ticks = 0;
+  expect_served();
+  EXPECT_EQ(passed, ago(kTicks));
 }
 
 TEST_F(XdpFreshness, KeepAlivePassesAGetOfManyIfAnyKeyIsDue) {
-  constexpr std::uint32_t kShift = 42;
   control().keepalive_shift = kShift;
+  control().keepalive_ticks = kTicks;
   const auto second = store().place({.key = "second", .data = "w"});
   std::uint8_t* const passed[] = {&placed_.bucket->passed[placed_.way], &second.bucket->passed[second.way]};
-  const std::uint8_t ticks[] = {cache_keepalive_tick(monotonic_ns(), placed_.hash, kShift),
-                                cache_keepalive_tick(monotonic_ns(), second.hash, kShift)};
+  const auto tick = cache_keepalive_tick(monotonic_ns(), kShift);
   for (const int due : {0, 1}) {
-    *passed[0] = ticks[0];
-    *passed[1] = ticks[1];
-    *passed[due] = static_cast<std::uint8_t>(ticks[due] - 1);
+    *passed[0] = *passed[1] = tick;
+    *passed[due] = static_cast<std::uint8_t>(tick - kTicks);
     expect_no_answer("k second", CACHE_PASS_KEEPALIVE);
-    EXPECT_EQ(*passed[due], ticks[due]);
+    EXPECT_EQ(*passed[due], tick);
     expect_answer("k second", placed_.text + second.text);
   }
+}
+
+// memcached is shown all of them, so none needs to be shown soon.
+TEST_F(XdpFreshness, AGetOfManyThatPassesCountsForAllItsKeys) {
+  control().keepalive_shift = kShift;
+  control().keepalive_ticks = kTicks;
+  const auto second = store().place({.key = "second", .data = "w"});
+  const auto third = store().place({.key = "third", .data = "x"});
+  const auto tick = cache_keepalive_tick(monotonic_ns(), kShift);
+  std::uint8_t* const passed[] = {&placed_.bucket->passed[placed_.way], &second.bucket->passed[second.way],
+                                  &third.bucket->passed[third.way]};
+  for (int age = 0; std::uint8_t* const each : passed) *each = static_cast<std::uint8_t>(tick - 7 * ++age);
+  expect_answer("k", placed_.text);
+  expect_no_answer("k second third", CACHE_PASS_KEEPALIVE);
+  for (const std::uint8_t* const each : passed) EXPECT_EQ(*each, tick);
+  expect_answer("k second third", placed_.text + second.text + third.text);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ using Verdict = RestPolicy::Verdict;
 constexpr int kWindow = 60;
 constexpr int kTrial = static_cast<int>(RestPolicy::kTrialNs / kSecondNs);
 constexpr int kBoot = 5;  // seconds from waking to serving
+constexpr int kSegments = 200;
 
 // What happens in one second.
 struct Load {
@@ -22,6 +23,8 @@ struct Load {
   std::uint64_t misses = 0;
   std::uint64_t replies = 0;
   std::uint64_t asks = 0;
+  std::uint64_t fills = 0;
+  std::uint64_t recycled = 0;
 };
 
 constexpr Load kTcp{.replies = 5000};
@@ -37,6 +40,8 @@ class RestPolicyTest : public testing::Test {
     seen_.hits += load.hits;
     (seen_.rests ? seen_.asks : seen_.misses) += seen_.rests ? load.asks : load.misses;
     if (!seen_.rests) seen_.replies += load.replies;
+    seen_.fills += load.fills;
+    seen_.recycled += load.recycled;
     const Verdict verdict = policy_->step(seen_);
     if (verdict == Verdict::kRest) serve(false), seen_.rests = true;
     if (verdict == Verdict::kWake) seen_.rests = false;
@@ -71,7 +76,7 @@ class RestPolicyTest : public testing::Test {
   void with_window(std::uint64_t seconds) { policy_.emplace(seconds * kSecondNs); }
 
   std::optional<RestPolicy> policy_{std::in_place, kWindow* kSecondNs};
-  RestPolicy::Seen seen_{.now_ns = 1000 * kSecondNs};
+  RestPolicy::Seen seen_{.now_ns = 1000 * kSecondNs, .recycled = 77, .segments = kSegments};
 };
 
 TEST_F(RestPolicyTest, RestsAfterTheWindow) {
@@ -114,6 +119,37 @@ TEST_F(RestPolicyTest, AfterTcpAloneGetsWakeItAtOnce) {
   ASSERT_EQ(until_rest(kTcp), kWindow);
   EXPECT_EQ(until_wake({.asks = RestPolicy::kAsksPerSecond - 1}), 0);
   EXPECT_EQ(until_wake({.asks = RestPolicy::kAsksPerSecond}), 1);
+}
+
+// Many keys, each asked for once so far.
+TEST_F(RestPolicyTest, NotWhileTheCacheIsFilled_ButOnceTheLogHasComeAround) {
+  begin();
+  EXPECT_EQ(until_rest({.misses = 2000, .replies = 2000, .fills = 2000, .recycled = 1}, kSegments - 1), 0);
+  const int after = until_rest({.misses = 2000, .replies = 2000, .fills = 2000, .recycled = 1});
+  EXPECT_GE(after, 1);
+  EXPECT_LE(after, kWindow) << "in the window in which it had come around";
+}
+
+TEST_F(RestPolicyTest, AFewThatAreStoredAreNoFilling) {
+  begin();
+  EXPECT_EQ(until_rest({.misses = 2000, .replies = 1200, .fills = 100}), 0);
+  EXPECT_NE(until_rest({.misses = 2000, .replies = 1200, .fills = 99}), 0);
+}
+
+TEST_F(RestPolicyTest, WhatWasStoredBeforeItIsServedDoesNotCount) {
+  ASSERT_EQ(second({.recycled = 10 * kSegments}), Verdict::kAsBefore);
+  begin();
+  EXPECT_EQ(until_rest({.misses = 2000, .replies = 2000, .fills = 2000}), 0);
+}
+
+// A trial after a rest goes on as long as it fills.
+TEST_F(RestPolicyTest, ATrialIsNotEndedWhileItFills) {
+  begin();
+  ASSERT_EQ(until_rest(kMisses), kWindow);
+  ASSERT_NE(until_wake(kMisses), 0);
+  boot();
+  EXPECT_EQ(until_rest({.misses = 2000, .replies = 2000, .fills = 2000}, 5 * kTrial), 0);
+  EXPECT_EQ(until_rest(kMisses), kTrial);
 }
 
 // It is asked once a second, more or less: what counts is the rate.
