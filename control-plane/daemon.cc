@@ -20,6 +20,7 @@
 #include "control-plane/privileges.h"
 #include "control-plane/probe.h"
 #include "control-plane/removal.h"
+#include "control-plane/scheduling.h"
 #include "control-plane/service_manager.h"
 
 namespace bmc {
@@ -45,6 +46,7 @@ class Daemon {
   explicit Daemon(const Config& config) : config_(config) {}
 
   int run(const std::vector<Application>& applications) {
+    run_in_the_background();
     Result<void> started = start(applications);
     if (!started) {
       spdlog::error("{}", started.error().what);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -341,6 +342,30 @@ TEST_F(DaemonTest, KeepsOnlyItsCapabilities) {
     }
   }
   EXPECT_EQ(checked, 4);
+}
+
+// All its threads: none wakes up in front of who receives packets.
+TEST_F(DaemonTest, RunsInTheBackground) {
+  test::VethPair veth("left", "right");
+  auto daemon = started();
+  ASSERT_TRUE(daemon);
+  int threads = 0;
+  for (const auto& thread :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(daemon->pid()) + "/task")) {
+    EXPECT_EQ(::sched_getscheduler(std::stoi(thread.path().filename())), SCHED_BATCH);
+    ++threads;
+  }
+  EXPECT_GE(threads, 1);
+}
+
+TEST_F(DaemonTest, LeavesAnotherPolicyAsItIs) {
+  test::VethPair veth("left", "right");
+  const auto daemon = started({}, [] {
+    const sched_param none{};
+    if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) std::abort();
+  });
+  ASSERT_TRUE(daemon);
+  EXPECT_EQ(::sched_getscheduler(daemon->pid()), SCHED_IDLE);
 }
 
 // As deploy/systemd/bmcd.service starts it.

@@ -29,7 +29,10 @@ demo::MeasurementPlan Run::plan() {
   plan.search.window_seconds = pace_.window_seconds;
   plan.search.precision = kPrecision;
   plan.search.start_rps = side_ == Side::kPlain ? kFirstRps : kFirstKernelRps;
-  if (bmcd_ != nullptr) plan.kernel_hits = [this] { return bmcd_->kernel_hits(); };
+  if (bmcd_ != nullptr) {
+    plan.kernel_hits = [this] { return bmcd_->kernel_hits(); };
+    plan.gets_of_cached = [this] { return bmcd_->gets_of_cached(); };
+  }
   plan.server_seconds = [this] {
     return stage_.server_seconds() + (bmcd_ != nullptr ? lab::cpu_seconds(bmcd_->pid()) : 0);
   };

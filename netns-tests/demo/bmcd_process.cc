@@ -147,4 +147,6 @@ double BmcdProcess::kernel_hits() {
   return metric("bmcd_packets_total", {"where=\"xdp\"", "verdict=\"tx\"", "reason=\"hit\""});
 }
 
+double BmcdProcess::gets_of_cached() { return kernel_hits() + metric("bmcd_keepalives_total"); }
+
 }  // namespace bmc::demo

@@ -36,6 +36,8 @@ class BmcdProcess {
 
   // Requests answered in the kernel since the start.
   double kernel_hits();
+  // And those that could have been, shown to memcached to keep its LRU warm.
+  double gets_of_cached();
   // As metric_value() of its metrics; throws lab::LabError where there is none.
   double metric(const std::string& name, const std::vector<std::string>& labels = {});
   pid_t pid() const { return process_->pid(); }

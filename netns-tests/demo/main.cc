@@ -85,6 +85,7 @@ class Demo {
     MeasurementPlan accelerated = plan();
     accelerated.search.start_rps = 200000;
     accelerated.kernel_hits = [&bmcd] { return bmcd->kernel_hits(); };
+    accelerated.gets_of_cached = [&bmcd] { return bmcd->gets_of_cached(); };
     progress_.step("asking every key until bmcd has them all");
     const double warm = unwrap(measurement_.warm_up(accelerated, kWarmUpLimitS));
     Measured measured = unwrap(measurement_.run("with bmcd", accelerated));

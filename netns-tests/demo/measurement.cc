@@ -138,11 +138,11 @@ Result<double> Measurement::warm_up(const MeasurementPlan& plan, double limit_s)
   const lab::Deadline deadline = lab::Deadline::in_ms(static_cast<int64_t>(limit_s * 1000));
   const auto show = [this](const RunReport& so_far) { progress_.show(so_far); };
   for (double share = 0;;) {
-    const double before = plan.kernel_hits();
+    const double before = plan.gets_of_cached();
     auto report = counted(session->transport->run({plan.sweep_rps, 60, sweep.key_count, 1}, stop_, show));
     if (!report) return report.error();
     if (report->answered() > 0)
-      share = std::min(1.0, (plan.kernel_hits() - before) / static_cast<double>(report->answered()));
+      share = std::min(1.0, (plan.gets_of_cached() - before) / static_cast<double>(report->answered()));
     if (share >= kWarm || deadline.passed()) return share;
   }
 }

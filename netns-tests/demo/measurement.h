@@ -41,6 +41,7 @@ struct MeasurementPlan {
   std::uint16_t echo_growth = 0;
   loadgen::FindMaxPlan search = {};
   std::function<double()> kernel_hits = {};     // asked before and after; empty: there is no kernel cache
+  std::function<double()> gets_of_cached = {};  // kernel_hits and keep-alives; for warm_up() alone
   std::function<double()> server_seconds = {};  // of processor time, the same way; may be empty
   std::function<void()> before_latency = {};    // both may be empty
   std::function<void()> after_latency = {};
@@ -69,7 +70,7 @@ class Measurement {
   Result<void> find_rate(const std::string& name, const MeasurementPlan& plan, Measured& measured);
   Result<void> find_latency(const std::string& name, const MeasurementPlan& plan, Measured& measured);
 
-  // Asks every key in turn until the kernel answers nearly all, or for `limit_s`. Returns the share of the
+  // Asks every key in turn until nearly all are in the cache, or for `limit_s`. Returns their share in the
   // last turn.
   Result<double> warm_up(const MeasurementPlan& plan, double limit_s);
 

@@ -45,7 +45,6 @@ class PinnedThread {
 constexpr int kServerPriority =
     1;                            // memcached and the reception beside it: whoever runs, runs until it waits
 constexpr int kLoadPriority = 1;  // replies are taken from the ring while the load generator spins beside it
-constexpr int kDaemonPriority = 2;  // bmcd: seldom runs, never long, and its heartbeat must not wait
 
 // Gives the priority to all threads the process has now.
 void prefer(pid_t process, int priority);

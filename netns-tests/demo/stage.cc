@@ -64,9 +64,8 @@ std::unique_ptr<BmcdProcess> Stage::start_bmcd(BmcdOptions options, bool v6) {
   options.device = link().server_device;
   options.server = link().server(v6);
   options.cpu = placement_.server_cpu;
-  auto bmcd = std::make_unique<BmcdProcess>(lab_.server(), options);
-  prefer(bmcd->pid(), kDaemonPriority);
-  return bmcd;
+  // bmcd stays behind the server and its reception, as it wants to (run_in_the_background()).
+  return std::make_unique<BmcdProcess>(lab_.server(), options);
 }
 
 double Stage::server_seconds() const {

@@ -26,8 +26,8 @@ class KeepalivePace {
   static constexpr std::uint32_t kStretch = 8;
   static constexpr std::uint64_t kCalmNs = 60 * kSecondNs;
 
-  // As the fields of cache_control: a tick, and how many of them revalidate_after is: eight to sixteen, so that
-  // it is right to a sixteenth. 0: none at all.
+  // As the fields of cache_control: a tick, and how many of them revalidate_after is: eight to sixteen, so
+  // that it is right to a sixteenth. 0: none at all.
   explicit KeepalivePace(std::chrono::nanoseconds revalidate_after);
   std::uint16_t shift() const { return shift_; }
   std::uint16_t ticks() const { return ticks_; }
