@@ -5,10 +5,10 @@
 
 namespace bmc {
 
-// SCHED_BATCH (sched(7)) for this thread and those it makes: the same share of a processor, but a wake-up does
-// not interrupt who runs there. bmcd wakes hundreds of times a second, and where it interrupts the thread that
-// receives, or the server, a queue of a few hundred packets overflows meanwhile. Another policy than the
-// default is an administrator's choice and stays. A refusal is told in the log, and harmless.
+// SCHED_BATCH (sched(7)) for this thread and those it makes: the same share of a processor, but a wake-up
+// does not interrupt who runs there. bmcd wakes hundreds of times a second, and where it interrupts the
+// thread that receives, or the server, a queue of a few hundred packets overflows meanwhile. Another policy
+// than the default is an administrator's choice and stays. A refusal is told in the log, and harmless.
 void run_in_the_background();
 
 }  // namespace bmc

@@ -38,9 +38,10 @@ static __always_inline enum cache_counter load_request(struct xdp_md *ctx, struc
 	return checksum_fold(sum) == CHECKSUM_VALID ? STEP_ON : CACHE_PASS_CHECKSUM;
 }
 
-/* The key at `at` into scratch->key: STEP_ON if its length is one that a key can have. */
+/* The key at `at` into scratch->many.next: STEP_ON if its length is one that a key can have. */
 static __always_inline enum cache_counter read_part_key(struct scratch *scratch, const __u8 *at, __u64 seed)
 {
+	struct cache_key *key = &scratch->many.next;
 	__u64 hash = seed, word, marks = 0;
 	__u32 length, i;
 
@@ -50,7 +51,7 @@ static __always_inline enum cache_counter read_part_key(struct scratch *scratch,
 		if (marks)
 			break;
 		hash = cache_hash_word(hash, word);
-		scratch->key.word[i] = word;
+		key->word[i] = word;
 	}
 	if (!marks)
 		return CACHE_PASS_MALFORMED; /* 256 bytes and no end */
@@ -60,12 +61,50 @@ static __always_inline enum cache_counter read_part_key(struct scratch *scratch,
 		return CACHE_PASS_MALFORMED;
 	if (marks) {
 		hash = cache_hash_word(hash, word & marks);
-		scratch->key.word[i & (CACHE_KEY_WORDS - 1)] = word & marks;
+		key->word[i & (CACHE_KEY_WORDS - 1)] = word & marks;
 	}
-	scratch->key.length = length;
-	scratch->key.server = scratch->many.server;
-	scratch->key.hash = cache_hash_finish(hash, length);
+	key->length = length;
+	key->server = scratch->many.server;
+	key->hash = cache_hash_finish(hash, length);
 	return STEP_ON;
+}
+
+/*
+ * Reads the key at `position` and has its bucket's line fetched, so that it is there when the key's turn comes: one
+ * line from memory costs as much as all else that is done for a key.
+ */
+static __always_inline __u32 read_next_key(struct scratch *scratch, const struct cache_control *config,
+					   const struct server_state *server)
+{
+	__u32 position = masked(scratch->many.position, REQUEST_MASK), end;
+	struct lookup_world world = {};
+	const struct bucket *bucket;
+	enum cache_counter out;
+
+	out = read_part_key(scratch, scratch->request + position, server->hash_seed);
+	if (out)
+		return out;
+	bucket = world_bucket(&world, cache_bucket_index(scratch->many.next.hash, config->bucket_count));
+	if (bucket)
+		asm volatile("" : : "r"(shared_load(&bucket->way[0])));
+	end = position + scratch->many.next.length;
+	scratch->many.position = end + 1;
+	if (end + CRLF_BYTES == scratch->many.payload_bytes)
+		return STEP_LAST_KEY;
+	return scratch->request[masked(end, REQUEST_MASK)] == ' ' ? STEP_ON : CACHE_PASS_MALFORMED;
+}
+
+/* The key whose turn it is. */
+static __always_inline void take_next_key(struct scratch *scratch)
+{
+	const struct cache_key *next = &scratch->many.next;
+	__u32 length = next->length, i;
+
+	for (i = 0; i < CACHE_KEY_WORDS && i * 8 < length; i++)
+		scratch->key.word[i] = next->word[i];
+	scratch->key.length = length;
+	scratch->key.server = next->server;
+	scratch->key.hash = next->hash;
 }
 
 /* Looks the key of scratch->key up and appends what was found to the parts. */
@@ -90,34 +129,46 @@ static __always_inline enum cache_counter add_part(struct scratch *scratch, cons
 	return scratch->many.reply.payload_bytes > CACHE_REPLY_MAX ? CACHE_PASS_TOO_LARGE : STEP_ON;
 }
 
+/* The server that is asked; null: none. */
+static __always_inline const struct server_state *many_server(const struct scratch *scratch)
+{
+	return bpf_map_lookup_elem(&servers, &scratch->many.server);
+}
+
+/* Before the first cache_find_part(). */
+__noinline int cache_first_part(void)
+{
+	const struct cache_control *config = cache_control_get();
+	struct scratch *scratch = scratch_get();
+	const struct server_state *server = scratch ? many_server(scratch) : 0;
+
+	if (!scratch || !config || !server)
+		return CACHE_PASS_HELD;
+	scratch->many.next_step = read_next_key(scratch, config, server);
+	return STEP_ON;
+}
+
 /* The next key of the request: STEP_ON if others follow, STEP_LAST_KEY if not, or the reason to pass. */
 __noinline int cache_find_part(__u32 index)
 {
 	const struct cache_control *config = cache_control_get();
 	struct scratch *scratch = scratch_get();
-	const struct server_state *server;
+	const struct server_state *server = scratch ? many_server(scratch) : 0;
 	enum cache_counter out;
-	const __u8 *at;
-	__u32 position, end;
-	int is_last;
+	__u32 step;
 
 	if (!scratch || !config)
 		return CACHE_PASS_MISS;
-	server = bpf_map_lookup_elem(&servers, &scratch->many.server);
 	if (!server)
 		return CACHE_PASS_HELD;
-	position = masked(scratch->many.position, REQUEST_MASK);
-	at = scratch->request + position;
-	out = read_part_key(scratch, at, server->hash_seed);
-	if (out)
-		return out;
-	end = position + scratch->key.length;
-	is_last = end + CRLF_BYTES == scratch->many.payload_bytes;
-	if (!is_last && scratch->request[masked(end, REQUEST_MASK)] != ' ')
-		return CACHE_PASS_MALFORMED;
-	scratch->many.position = end + 1;
+	step = scratch->many.next_step;
+	if (step != STEP_ON && step != STEP_LAST_KEY)
+		return (int)step;
+	take_next_key(scratch);
+	if (step == STEP_ON)
+		scratch->many.next_step = read_next_key(scratch, config, server);
 	out = add_part(scratch, config, server, index);
-	return out ?: is_last ? STEP_LAST_KEY : STEP_ON;
+	return out ?: (int)step;
 }
 
 /*
@@ -132,6 +183,9 @@ static __always_inline enum cache_counter find_parts(struct scratch *scratch, co
 	scratch->many.position = KEY_OFFSET;
 	scratch->many.keepalive_due = 0;
 	scratch->many.reply.payload_bytes = CACHE_UDP_HEADER + CACHE_END_BYTES;
+	out = cache_first_part();
+	if (out)
+		return (enum cache_counter)out;
 	for (i = 0; i < CACHE_MULTIGET_MAX; i++) {
 		out = cache_find_part(i);
 		sample_key(config, out == STEP_LAST_KEY ? STEP_ON : (enum cache_counter)out);

@@ -64,9 +64,11 @@ struct many {
 	__u32 payload_bytes;  /* of the request */
 	__u32 trailer_bytes;
 	__u32 server;
-	__u32 position;       /* in the request, of the next key; then in the reply, of the next part */
+	__u32 position;       /* in the request, behind the next key; then in the reply, of the next part */
 	__u32 parts;
 	__u32 keepalive_due;
+	__u32 next_step;      /* what reading the next key came to, as cache_find_part() returns it */
+	struct cache_key next;
 	struct part part[CACHE_MULTIGET_MAX];
 };
 
