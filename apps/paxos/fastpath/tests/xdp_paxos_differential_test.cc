@@ -31,6 +31,21 @@ class Dice {
   std::mt19937_64 engine_;
 };
 
+// A frame two bytes behind an aligned address, as drivers place it: natively the parser reads words of an IP
+// header only where they are aligned.
+class PlacedFrame {
+ public:
+  explicit PlacedFrame(const Bytes& frame) : room_(kPad + frame.size()) {
+    std::copy(frame.begin(), frame.end(), room_.data() + kPad);
+  }
+  const std::uint8_t* data() const { return room_.data() + kPad; }
+  cursor whole() const { return {data(), room_.data() + room_.size()}; }
+
+ private:
+  static constexpr std::size_t kPad = 2;
+  Bytes room_;
+};
+
 // The hints that the clock is in are not compared.
 void forget_times(paxos_group& memory) {
   memory.cells.last_heard_ns = 0;
@@ -127,7 +142,7 @@ class XdpPaxosDifferential : public XdpPaxos {
   }
 
   // What paxos_fast must do with it, on `memory`.
-  static paxos_fast_counter decide(paxos_group& memory, const Bytes& frame, bool& rung, Bytes& answer);
+  static paxos_fast_counter decide(paxos_group& memory, const Bytes& bytes, bool& rung, Bytes& answer);
   void compare(Dice& dice);
 
   __u64 rel_ = 0;
@@ -136,11 +151,11 @@ class XdpPaxosDifferential : public XdpPaxos {
   std::vector<std::uint64_t> seen_ = std::vector<std::uint64_t>(PAXOS_FAST_COUNTER_COUNT);
 };
 
-paxos_fast_counter XdpPaxosDifferential::decide(paxos_group& memory, const Bytes& frame, bool& rung,
+paxos_fast_counter XdpPaxosDifferential::decide(paxos_group& memory, const Bytes& bytes, bool& rung,
                                                 Bytes& answer) {
+  const PlacedFrame frame(bytes);
   struct packet packet {};
-  const cursor at{frame.data(), frame.data() + frame.size()};
-  if (parse_packet(at, &packet) != PACKET_OK || packet.to_group || packet.from_group ||
+  if (parse_packet(frame.whole(), &packet) != PACKET_OK || packet.to_group || packet.from_group ||
       packet.payload_bytes < PAXOS_HEADER_BYTES) {
     return PAXOS_PASS_NOT_PAXOS;
   }
@@ -189,7 +204,7 @@ void XdpPaxosDifferential::compare(Dice& dice) {
                            outcome.run.frame.end() - PAXOS_HEADER_BYTES));
     struct packet answered {};
     const Bytes& sent = outcome.run.frame;
-    ASSERT_EQ(parse_packet({sent.data(), sent.data() + sent.size()}, &answered), PACKET_OK);
+    ASSERT_EQ(parse_packet(PlacedFrame(sent).whole(), &answered), PACKET_OK);
     EXPECT_EQ(checksum_fold(udp_header_sum(&answered) + payload_sum(sent, answered)), CHECKSUM_VALID);
   }
   EXPECT_EQ(group().rings().size(), rung ? 1u : 0u);
