@@ -56,7 +56,9 @@ std::string Generator::value() {
     case 1:
       return std::to_string(random_.below(1000));
     case 2:
-      return std::to_string(random_.next());
+      // memcached 1.6.18 takes a number from 2^63 on for none where a '-' happens to stand behind it, in what
+      // an earlier item left there (safe_strtoull(): strchr() past the item's end): twins may differ in that.
+      return std::to_string(random_.next() >> 2);
     case 3:
       return std::string(random_.below(1500), 'v');
     default: {
@@ -125,7 +127,8 @@ Generator::Commands Generator::retrieval_command() {
 Generator::Commands Generator::small_command() {
   const bool quiet = random_.chance(0.2);
   const std::string noreply = quiet ? " noreply" : "";
-  constexpr const char* kDeltas[] = {"1",  "10", "18446744073709551615", "0",
+  // None that soon adds up to 2^63, see value().
+  constexpr const char* kDeltas[] = {"1",  "10", "1000000000000000000", "0",
                                      "-1", "x",  "99999999999999999999"};
   const uint64_t dice = random_.below(100);
   if (dice < 35) return {"delete " + key() + (random_.chance(0.2) ? " 0" : "") + noreply + "\r\n", quiet};
