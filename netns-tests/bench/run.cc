@@ -15,7 +15,6 @@ constexpr double kFirstRps = 20'000, kFirstKernelRps = 200'000;
 // Below what the last round has found, so that a noisy moment then does not bound this one.
 constexpr double kStartNear = 0.8;
 constexpr double kSweepRps = 35'000, kCarefulRps = 20'000;
-constexpr std::uint32_t kManyKeys = 300'000;  // more than are asked for twice in a minute
 constexpr double kDrawSeconds = 5;
 // Then most are hits. Seven draws for each key show which hundredth of the keys is asked for most.
 constexpr double kChoiceRps = 70'000, kChoiceDraws = 7;
@@ -90,13 +89,11 @@ void Run::sweep() {
   demo::Measurement measurement(stage_.link(), scene_.items, progress_, stop_);
   demo::MeasurementPlan sweeping = plan();
   const bool once = scene_.warming == Warming::kOnce;
-  // What is lost is asked again in the next turn, where there is one. Many keys need three: for what bmcd had
-  // not yet been told the expiry of when its turn came again.
-  const bool many = scene_.items.key_count > kManyKeys;
-  if (once || many) sweeping.sweep_rps = kCarefulRps;
+  // So slowly that bmcd is told all expiries meanwhile. What is lost is asked again in the next turn, where
+  // there is one; three are enough for any number of keys.
+  sweeping.sweep_rps = kCarefulRps;
   const double three_turns = 3 * scene_.items.key_count / kCarefulRps;
-  const double limit = many ? std::max(pace_.warm_limit_seconds, three_turns) : pace_.warm_limit_seconds;
-  demo::unwrap(measurement.warm_up(sweeping, once ? 0 : limit));
+  demo::unwrap(measurement.warm_up(sweeping, once ? 0 : std::max(pace_.warm_limit_seconds, three_turns)));
   count(measurement.total());
 }
 

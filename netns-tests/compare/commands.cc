@@ -57,7 +57,7 @@ std::string Generator::value() {
       return std::to_string(random_.below(1000));
     case 2:
       // memcached 1.6.18 takes a number from 2^63 on for none where a '-' happens to stand behind it, in what
-      // an earlier item left there (safe_strtoull(): strchr() past the item's end): twins may differ in that.
+      // an earlier item left in the chunk: twins may differ in that.
       return std::to_string(random_.next() >> 2);
     case 3:
       return std::string(random_.below(1500), 'v');

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <optional>
 
 namespace bmc::cache {
@@ -12,13 +11,9 @@ namespace {
 
 constexpr int kTicksBits = 3;
 
-std::optional<std::uint64_t> number(const Stats& stats, std::string_view name) {
+std::optional<std::int64_t> number(const Stats& stats, std::string_view name) {
   const auto found = stats.find(name);
-  if (found == stats.end()) return std::nullopt;
-  std::uint64_t value = 0;
-  const char* end = found->second.data() + found->second.size();
-  const auto [rest, error] = std::from_chars(found->second.data(), end, value);
-  return error == std::errc() && rest == end ? std::optional(value) : std::nullopt;
+  return found == stats.end() ? std::nullopt : parse_number(found->second);
 }
 
 }  // namespace
@@ -44,7 +39,7 @@ void KeepalivePace::step(std::uint64_t now_ns, std::span<const Stats* const> ser
 
 // What memcached does not tell is no reason to be calm.
 bool KeepalivePace::is_calm(std::span<const Stats* const> servers) {
-  std::uint64_t evictions = 0;
+  std::int64_t evictions = 0;
   bool calm = !servers.empty();
   for (const Stats* stats : servers) {
     const auto evicted = number(*stats, "evictions");

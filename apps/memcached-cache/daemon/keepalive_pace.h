@@ -41,7 +41,7 @@ class KeepalivePace {
   std::uint16_t shift_ = 0;
   std::uint16_t ticks_ = 0;
   std::uint16_t least_ = 0;
-  std::uint64_t evictions_ = 0;  // of all servers, a second ago
+  std::int64_t evictions_ = 0;  // of all servers, a second ago
   std::uint64_t calm_since_ns_ = 0;
 };
 
