@@ -61,11 +61,7 @@ EchoCluster::EchoCluster(const EchoOptions& options)
     : options_(options),
       mesh_(options.replicas, std::nullopt, options.side != nullptr),
       data_(options.data_parent) {
-  if (options.side != nullptr) {
-    lab::run_checked({"chown", std::to_string(kUser), data_.path()});
-    for (std::size_t i = 0; i < options.replicas; ++i)
-      lab::run_checked({"ethtool", "-K", "eth0", "gro", "on"}, &mesh_.replica(i));
-  }
+  if (options.side != nullptr) lab::run_checked({"chown", std::to_string(kUser), data_.path()});
   if (options.wants_bmcd()) start_bmcds();
   for (std::size_t i = 0; i < options.replicas; ++i)
     processes_.push_back(std::make_unique<lab::Process>(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cluster of paxos-echo processes on a bridge, with a bmcd beside each where the kernel is to help, and
-// what they use. Used by the measurement.
+// A cluster of paxos-echo processes on a network of their own, with a bmcd beside each where the kernel is to
+// help, and what they use. Used by the measurement.
 #ifndef BMC_NETNS_TESTS_PAXOS_BENCH_ECHO_CLUSTER_H
 #define BMC_NETNS_TESTS_PAXOS_BENCH_ECHO_CLUSTER_H
 
@@ -28,8 +28,8 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// What the kernel does for the replicas. All stand on the same network: NAPI on the replicas' devices, and
-// programs that pass everything on the bridge's, without which a veth loses what XDP sends.
+// What the kernel does for the replicas. All stand on the same network: NAPI on their devices, and a switch
+// in XDP, because what a network of machines would do costs these replicas their processors.
 struct Side {
   const char* name;
   bool acknowledges, counts, broadcasts;

@@ -19,10 +19,15 @@ constexpr std::size_t kClientsHost = 100;
 std::string port_device(std::size_t port) { return "port" + std::to_string(port); }
 
 // `number`: of the addresses that the port had before.
+lab::MacAddress mac_address(std::size_t port, unsigned number) {
+  return {0x02, 0xbc, 0x00, 0x98, static_cast<std::uint8_t>(number), static_cast<std::uint8_t>(port)};
+}
+
 std::string mac(std::size_t port, unsigned number) {
+  const lab::MacAddress of = mac_address(port, number);
   char text[18];
-  std::snprintf(text, sizeof(text), "02:bc:00:98:%02x:%02x", number & 0xff,
-                static_cast<unsigned>(port & 0xff));
+  std::snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", of[0], of[1], of[2], of[3], of[4],
+                of[5]);
   return text;
 }
 
@@ -42,17 +47,18 @@ Mesh::Mesh(std::size_t replicas, std::optional<std::uint64_t> fault_seed, bool k
   for (std::size_t i = 0; i < replicas; ++i) plug_in(*replicas_[i], i);
   plug_in(clients_, clients_port());
   for (std::size_t port = 0; port <= clients_port(); ++port) introduce(port);
-  for (std::size_t i = 0; kernel_answers && i < replicas; ++i) {
-    const lab::ScopedNetns inside(middle_);
-    passes_.push_back(std::make_unique<lab::XdpPass>(port_device(i)));
-  }
 
   std::vector<std::string> ports;
   for (std::size_t port = 0; port <= clients_port(); ++port) ports.push_back(port_device(port));
   if (fault_seed) {
+    for (std::size_t i = 0; kernel_answers && i < replicas; ++i) {
+      const lab::ScopedNetns inside(middle_);
+      passes_.push_back(std::make_unique<lab::XdpPass>(ports[i]));
+    }
     switch_ = std::make_unique<lab::FaultSwitch>(middle_, ports, *fault_seed);
     return;
   }
+  if (kernel_answers) forward_in_xdp();
   run_checked({"ip", "-n", middle_.name(), "link", "add", kBridge, "type", "bridge"});
   run_checked({"ip", "-n", middle_.name(), "link", "set", kBridge, "up"});
   forward_unfiltered(middle_);
@@ -79,6 +85,16 @@ void Mesh::plug_in(const lab::Netns& netns, std::size_t port) {
   run_checked({"ip", "-n", netns.name(), "link", "set", kDevice, "up"});
 }
 
+void Mesh::forward_in_xdp() {
+  xdp_switch_ = std::make_unique<lab::XdpSwitch>();
+  for (std::size_t port = 0; port <= clients_port(); ++port) {
+    run_checked({"ethtool", "-K", kDevice, "gro", "on"}, &member(port));
+    const lab::ScopedNetns inside(middle_);
+    xdp_switch_->add(port_device(port));
+    xdp_switch_->send_to(mac_address(port, 0), port_device(port));
+  }
+}
+
 void Mesh::introduce(std::size_t own_port) const {
   for (std::size_t port = 0; port <= clients_port(); ++port)
     if (port != own_port)
@@ -90,6 +106,9 @@ void Mesh::change_mac(std::size_t replica, unsigned number) const {
   mac_numbers_[replica] = number;
   run_checked({"ip", "-n", member(replica).name(), "link", "set", kDevice, "address", mac(replica, number)});
   for (std::size_t port = 0; port <= clients_port(); ++port) introduce(port);
+  if (xdp_switch_ == nullptr) return;
+  const lab::ScopedNetns inside(middle_);
+  xdp_switch_->send_to(mac_address(replica, number), port_device(replica));
 }
 
 void Mesh::set_mtu(std::size_t replica, unsigned bytes) const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Namespaces for the replicas of a cluster and one for their clients, all on one Ethernet: a user-space
-// switch that mistreats packets, or a bridge of the kernel where speed counts. Used by the nemesis, the
-// benchmark and the demo.
+// switch that mistreats packets, or the kernel's where speed counts. Used by the nemesis, the benchmark and
+// the demo.
 //
 //   replica 0 … n-1 (10.98.0.1 …) ──┐
 //                                   ├── switch: port i is replica i, port n the clients
@@ -21,13 +21,16 @@
 #include "netns-tests/lib/fault_switch.h"
 #include "netns-tests/lib/netns.h"
 #include "netns-tests/lib/xdp_pass.h"
+#include "netns-tests/lib/xdp_switch.h"
 
 namespace bmc::cluster {
 
 class Mesh {
  public:
-  // `fault_seed`: of the user-space switch; none: a bridge. `kernel_answers`: what XDP programs of replicas
-  // send arrives, for which a veth device wants a program at its other end.
+  // `fault_seed`: of the user-space switch; none: the kernel's. `kernel_answers`: what XDP programs of
+  // replicas send arrives, for which a veth device wants a program at its other end. That of the kernel's
+  // switch forwards the frames as well, so that the network takes less of the processors that the replicas
+  // run on; without it a bridge does.
   Mesh(std::size_t replicas, std::optional<std::uint64_t> fault_seed, bool kernel_answers = false);
 
   std::size_t replicas() const { return replicas_.size(); }
@@ -48,6 +51,7 @@ class Mesh {
 
  private:
   void plug_in(const lab::Netns& netns, std::size_t port);
+  void forward_in_xdp();
   const lab::Netns& member(std::size_t port) const { return port < replicas() ? replica(port) : clients_; }
 
   mutable std::vector<unsigned> mac_numbers_;  // by port
@@ -56,6 +60,7 @@ class Mesh {
   lab::Netns middle_{"switch"};
   std::unique_ptr<lab::FaultSwitch> switch_;
   std::vector<std::unique_ptr<lab::XdpPass>> passes_;
+  std::unique_ptr<lab::XdpSwitch> xdp_switch_;
 };
 
 }  // namespace bmc::cluster

@@ -15,10 +15,14 @@ using lab::Deadline;
 constexpr std::uint16_t kPort = 7400;
 constexpr std::size_t kReplicas = 3;
 
+enum class Switch { kFaulty, kBridge, kXdp };
+
 // A UDP socket at each member, the clients last.
-class MeshTest : public testing::TestWithParam<bool> {
+class MeshTest : public testing::TestWithParam<Switch> {
  protected:
-  MeshTest() : mesh_(kReplicas, GetParam() ? std::optional<std::uint64_t>(1) : std::nullopt) {
+  MeshTest()
+      : mesh_(kReplicas, GetParam() == Switch::kFaulty ? std::optional<std::uint64_t>(1) : std::nullopt,
+              GetParam() == Switch::kXdp) {
     for (std::size_t i = 0; i <= kReplicas; ++i) {
       const lab::ScopedNetns inside(i < kReplicas ? mesh_.replica(i) : mesh_.clients());
       sockets_.emplace_back(lab::checked(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
@@ -57,11 +61,23 @@ TEST_P(MeshTest, EveryoneHearsEveryone) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Switches, MeshTest, testing::Bool(),
-                         [](const auto& faulty) { return faulty.param ? "FaultSwitch" : "Bridge"; });
+TEST_P(MeshTest, AnAddressThatChangesIsStillHeard) {
+  mesh_.change_mac(1, 7);
+  say(0, 1, 'm');
+  EXPECT_EQ(hear(1), 'm');
+  say(1, 0, 'n');
+  EXPECT_EQ(hear(0), 'n');
+}
+
+INSTANTIATE_TEST_SUITE_P(Switches, MeshTest, testing::Values(Switch::kFaulty, Switch::kBridge, Switch::kXdp),
+                         [](const auto& kind) {
+                           return kind.param == Switch::kFaulty   ? "FaultSwitch"
+                                  : kind.param == Switch::kBridge ? "Bridge"
+                                                                  : "XdpSwitch";
+                         });
 
 using FaultyMeshTest = MeshTest;
-INSTANTIATE_TEST_SUITE_P(Switches, FaultyMeshTest, testing::Values(true));
+INSTANTIATE_TEST_SUITE_P(Switches, FaultyMeshTest, testing::Values(Switch::kFaulty));
 
 TEST_P(FaultyMeshTest, ACutGoesOneWayAndHeals) {
   mesh_.fault_switch().set_blocked(0, 1, true);
