@@ -13,6 +13,8 @@ constexpr double kGeneratorShare = 0.93;
 constexpr double kSentMore = 1.1;
 constexpr int kInVain = 2;
 constexpr int kRounds = 3;
+constexpr int kSmallSteps = 2;
+constexpr double kStepMost = 0.2;
 
 class Search {
  public:
@@ -91,20 +93,24 @@ class Search {
       Result<bool> held = holds(middle);
       if (!held) return held.error();
       (*held ? good_ : bad_) = middle;
-      if (*held && outcome_.limited_by_load) break;
+      if (*held && in_vain_ >= kInVain) break;
     }
     return {};
   }
 
   Result<void> confirm() {
     double rps = std::max(good_, 1.0);
+    double step = plan_.precision;
     for (int attempt = 0; attempt < plan_.confirm_tries; ++attempt) {
       Result<RunReport> report = window(rps, plan_.confirm_seconds);
       if (!report) return report.error();
       outcome_.confirmed = acceptable(*report);
       outcome_.best = *std::move(report);
       if (outcome_.confirmed) break;
-      rps *= 1 - plan_.precision;
+      rps *= 1 - step;
+      // No accident any more: what held for a moment does not hold for long, or what was asked too much of still
+      // recovers.
+      if (attempt >= kSmallSteps) step = std::min(2 * step, kStepMost);
     }
     return {};
   }

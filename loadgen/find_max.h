@@ -20,7 +20,7 @@ struct FindMaxPlan {
   double precision = 0.03;  // the search ends when the bounds are this close, relative
   double window_seconds = 0.3;
   double confirm_seconds = 1;  // the rate found must hold for one window of this length
-  int confirm_tries = 8;       // after each that fails the rate is lowered by `precision`
+  int confirm_tries = 8;       // after each that fails the rate is lowered, by `precision` first
   std::stop_token stop = {};   // ends the search with what it knows
 };
 
