@@ -31,7 +31,8 @@ void KeepalivePace::step(std::uint64_t now_ns, std::span<const Stats* const> ser
     calm_since_ns_ = 0;
   else if (calm_since_ns_ == 0)
     calm_since_ns_ = now_ns;
-  if (calm_since_ns_ != 0 && now_ns - calm_since_ns_ >= kCalmNs)
+  const std::uint64_t wanted_ns = evictions_ == 0 ? 0 : kCalmNs;
+  if (calm_since_ns_ != 0 && now_ns - calm_since_ns_ >= wanted_ns)
     ticks_ = static_cast<std::uint16_t>(least_ * kStretch);
   else if (ticks_ > least_)
     ticks_--;

@@ -63,6 +63,18 @@ TEST_F(KeepalivePaceTest, TakesItsTimeAfterAMinuteOfCalm) {
   EXPECT_TRUE(is_stretched());
 }
 
+TEST_F(KeepalivePaceTest, AtOnceWhereNothingWasEverEvicted) {
+  servers_[0] = stats_of(40, 100, 0);
+  seconds(1);
+  EXPECT_TRUE(is_stretched());
+  servers_[0] = stats_of(51, 100, 0);
+  seconds(1);
+  EXPECT_FALSE(is_stretched()) << "half of it was not free";
+  servers_[0] = stats_of(40, 100, 1);
+  seconds(kCalm);
+  EXPECT_FALSE(is_stretched()) << "it has evicted now";
+}
+
 TEST_F(KeepalivePaceTest, NotWhereMoreThanHalfIsInUse) {
   servers_[0] = stats_of(51, 100, 7);
   seconds(5 * kCalm);
