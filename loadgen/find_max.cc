@@ -108,8 +108,8 @@ class Search {
       outcome_.best = *std::move(report);
       if (outcome_.confirmed) break;
       rps *= 1 - step;
-      // No accident any more: what held for a moment does not hold for long, or what was asked too much of still
-      // recovers.
+      // No accident any more: what held for a moment does not hold for long, or what was asked too much of
+      // still recovers.
       if (attempt >= kSmallSteps) step = std::min(2 * step, kStepMost);
     }
     return {};

@@ -17,8 +17,8 @@ using loadgen::RunReport;
 using loadgen::SocketOptions;
 using loadgen::Workload;
 
-// One SET outstanding on each, as memtier_benchmark does: GETs of a key that is being written are misses, and the
-// more SETs wait at memcached, the more of the keys asked for are.
+// One SET outstanding on each, as memtier_benchmark does: GETs of a key that is being written are misses, and
+// the more SETs wait at memcached, the more of the keys asked for are.
 constexpr std::uint32_t kConnections = 32;
 constexpr double kFirstRps = 20'000;
 constexpr double kOfAmdahl = 0.7;
@@ -89,8 +89,9 @@ class MixedLoad {
     Result<RunReport> sets = RunReport{};
     std::thread writer([&] {
       demo::prefer_this_thread(demo::kLoadPriority);
-      sets = sets_->run({.rps = rps * writes_, .seconds = seconds + kSetsLongerSeconds, .grace_seconds = kGraceSeconds},
-                        run_.stop(), {});
+      sets = sets_->run(
+          {.rps = rps * writes_, .seconds = seconds + kSetsLongerSeconds, .grace_seconds = kGraceSeconds},
+          run_.stop(), {});
     });
     const double hits_before = run_.bmcd() != nullptr ? run_.bmcd()->kernel_hits() : 0;
     const Result<RunReport> gets = gets_.transport->run(

@@ -45,7 +45,7 @@ bool KeepalivePace::is_calm(std::span<const Stats* const> servers) {
   for (const Stats* stats : servers) {
     const auto evicted = number(*stats, "evictions");
     const auto bytes = number(*stats, "bytes"), limit = number(*stats, "limit_maxbytes");
-    calm = calm && evicted && bytes && limit && *bytes <= *limit / 2;
+    calm = calm && evicted && bytes && limit && *bytes <= *limit / 4 * 3;
     evictions += evicted.value_or(0);
   }
   calm = calm && evictions == evictions_;

@@ -16,9 +16,9 @@ namespace bmc::cache {
 // A memcached that evicts must see within revalidate_after what is in use, or it evicts that. The price is a
 // request for each entry in that time: with a million of them, at a minute, 17,000 requests a second.
 //
-//   A memcached that evicts nothing, and of whose memory half is free, is shown an entry kStretch times as
-//   seldom, once it was so for kCalmNs, or at once if it has never evicted anything. Before it evicts again
-//   the other half must be filled.
+//   A memcached that evicts nothing, and of whose memory a quarter is free, is shown an entry kStretch times
+//   as seldom, once it was so for kCalmNs, or at once if it has never evicted anything. Before it evicts
+//   again that quarter must be filled.
 //
 //   From then on the time shrinks by a tick a second, so that what becomes due comes little by little:
 //   in a minute and a half or so, at the default, all have been shown.

@@ -67,16 +67,16 @@ TEST_F(KeepalivePaceTest, AtOnceWhereNothingWasEverEvicted) {
   servers_[0] = stats_of(40, 100, 0);
   seconds(1);
   EXPECT_TRUE(is_stretched());
-  servers_[0] = stats_of(51, 100, 0);
+  servers_[0] = stats_of(77, 100, 0);
   seconds(1);
-  EXPECT_FALSE(is_stretched()) << "half of it was not free";
+  EXPECT_FALSE(is_stretched()) << "less than a quarter of it was free";
   servers_[0] = stats_of(40, 100, 1);
   seconds(kCalm);
   EXPECT_FALSE(is_stretched()) << "it has evicted now";
 }
 
-TEST_F(KeepalivePaceTest, NotWhereMoreThanHalfIsInUse) {
-  servers_[0] = stats_of(51, 100, 7);
+TEST_F(KeepalivePaceTest, NotWhereMoreThanThreeQuartersAreInUse) {
+  servers_[0] = stats_of(77, 100, 7);
   seconds(5 * kCalm);
   EXPECT_EQ(pace_.ticks(), base_);
 }
@@ -105,7 +105,7 @@ TEST_F(KeepalivePaceTest, NotWhereItIsNotTold) {
 TEST_F(KeepalivePaceTest, ComesBackATickASecond) {
   seconds(kCalm + 2);
   ASSERT_TRUE(is_stretched());
-  servers_[0] = stats_of(60, 100, 7);
+  servers_[0] = stats_of(90, 100, 7);
   const int most = pace_.ticks();
   for (int i = 1; i <= most - base_; i++) {
     seconds(1);
