@@ -115,6 +115,30 @@ TEST(FindMax, LowersTheRateUntilTheLongWindowHolds) {
   EXPECT_GE(found->best.offered_rps, 90000 * 0.95);
 }
 
+TEST(FindMax, ComesDownFarWhereNothingNearHolds) {
+  auto found = find_max({}, [&](double rps, double seconds) {
+    return Server{.capacity = seconds < 0.5 ? 100000. : 60000.}(rps, seconds);
+  });
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->confirmed);
+  EXPECT_LE(found->best.offered_rps, 60000);
+  EXPECT_GE(found->best.offered_rps, 60000 * 0.8);
+}
+
+TEST(FindMax, DoesNotTakeAGeneratorHeldUpWhileItNarrowsForItsEnd) {
+  // In the first window below the bound that failed the generator sends but half of what is asked.
+  bool failed = false, held_up = false;
+  Server server{.capacity = 137000};
+  auto found = find_max({}, [&](double rps, double seconds) {
+    server.generator = failed && !std::exchange(held_up, true) ? rps / 2 : 1e9;
+    failed = failed || rps > server.capacity;
+    return server(rps, seconds);
+  });
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(held_up);
+  EXPECT_GE(found->best.offered_rps, 137000 * 0.96);
+}
+
 TEST(FindMax, SaysWhenNoRateHolds) {
   Server server{.capacity = 0.1};
   EXPECT_FALSE(search(server).confirmed);
