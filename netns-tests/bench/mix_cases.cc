@@ -58,7 +58,7 @@ loadgen::FindMaxPlan search_plan(Run& run, const char* name) {
   return search;
 }
 
-// SETs alone, sent as those of the mixes are: at a rate. One at a time they would be fewer than in a mix.
+// SETs alone, sent as those of the mixes are: at a rate. In a closed loop they were fewer than in a mix.
 double set_rate(Run& run) {
   constexpr const char* kName = "sets";
   return run.remembered(kName, [&] {
